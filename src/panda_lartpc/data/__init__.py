@@ -1,0 +1,1 @@
+"""Events from files to batches: readers, the Zarr point store, its index and the sampler."""

@@ -1,0 +1,1 @@
+"""The built-in event generator: particles in liquid argon, from physics tables to labelled voxels."""
