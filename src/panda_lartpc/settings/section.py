@@ -1,6 +1,8 @@
 """What every section of the configuration has in common."""
 
 import difflib
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -41,11 +43,23 @@ def _explain(model: type[Section], problem: dict) -> str:
 
 
 def _known_keys(model: type[Section], parents: list) -> list[str]:
-    for name in parents:
-        field = model.model_fields.get(str(name))
-        if field is None:  # an entry of a mapping or a list: the annotation says no more
-            return []
-        model = field.annotation
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-    return list(model.model_fields)
+    """Names of the keys at the place `parents`, which may lead through lists and mappings of sections."""
+    annotations: list = [model]
+    for part in parents:
+        fields = [a.model_fields[str(part)] for a in annotations if _is_section(a) and str(part) in a.model_fields]
+        inside = [inner for a in annotations if not _is_section(a) for inner in get_args(a)]
+        annotations = [leaf for a in [f.annotation for f in fields] + inside for leaf in _alternatives(a)]
+    return [name for a in annotations if _is_section(a) for name in a.model_fields]
+
+
+def _alternatives(annotation: object) -> list:
+    """The types that a key may have: of `A | None` it is A and None, of `Annotated[A, ...]` it is A."""
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return [leaf for part in get_args(annotation) for leaf in _alternatives(part)]
+    return [annotation]
+
+
+def _is_section(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

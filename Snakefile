@@ -1,0 +1,46 @@
+"""Panda (arXiv:2512.01324) as one reproducible workflow: `snakemake --profile profiles/local all`. See README.md."""
+
+from snakemake.utils import min_version
+
+from panda_lartpc.settings.study import read_study
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+study = read_study(config)
+
+
+wildcard_constraints:
+    study=study.name,
+    split="train|val|test",
+    file="[^/]+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    data,
+
+
+# Everything, the default: data, pages, and the runs in MLflow.
+rule all:
+    default_target: True
+    input:
+        stores("points/{split}.zarr"),
+        results("events.html"),
+        results("simulation.html") if study.data.source == "simulated" else [],
+        results("records/tracked.json"),
+
+
+# The event stores and their indices only.
+rule data:
+    input:
+        stores("points/{split}.zarr"),
+        stores("points/{split}.events.parquet"),

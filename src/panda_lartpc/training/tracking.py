@@ -1,0 +1,116 @@
+"""What a job tells while and after it runs: its log file, and its record as a run in MLflow."""
+
+import fcntl
+import logging
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from panda_lartpc.provenance import atomic_path, file_digest, read_record
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+
+
+@contextmanager
+def script_log(path: Path | str) -> Iterator[None]:
+    """Send all logging and warnings of the block to the log file of its rule.
+
+    An exception is written there with its traceback and raised again: the job fails and Snakemake shows the log.
+    """
+    root = logging.getLogger()
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    except BaseException:
+        logging.getLogger(__name__).exception("job failed")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def import_records(records: Sequence[Path | str], database: Path | str, study: str) -> dict[str, int]:
+    """Log the records of a study's jobs to MLflow, one run each, in the experiment named after the study.
+
+    records   JSON files written by `save_record`
+    database  sqlite file that all studies share; made if it is not there
+    returns   how many runs were added, replaced (their record had changed) and already there
+
+    The record stays the truth: a run that is already there is left alone, so importing twice changes nothing.
+    """
+    client = open_tracking(database)
+    experiment = client.get_experiment_by_name(study)
+    experiment_id = experiment.experiment_id if experiment else client.create_experiment(study)
+    known = {run.data.tags.get("record"): run for run in client.search_runs([experiment_id], max_results=50_000)}
+    counts = {"added": 0, "replaced": 0, "unchanged": 0}
+    for path in sorted(map(str, records)):
+        digest, old = file_digest(path), known.get(path)
+        if old and old.data.tags["record_digest"] == digest and old.info.status == "FINISHED":
+            counts["unchanged"] += 1
+            continue
+        if old:
+            client.delete_run(old.info.run_id)
+        _log_record(client, experiment_id, path, digest)
+        counts["replaced" if old else "added"] += 1
+    return counts
+
+
+def open_tracking(database: Path | str) -> "MlflowClient":
+    """Client of the MLflow database in a sqlite file, which is made if it is not there.
+
+    Processes that make it at once would spoil it (each runs all migrations), so one does under a lock and a temporary
+    name; the write-ahead log lets readers and one writer work side by side (local disks only).
+    """
+    from mlflow import MlflowClient
+
+    database = Path(database).absolute()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{database}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            with atomic_path(database) as temporary:
+                MlflowClient(f"sqlite:///{temporary}")
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    return MlflowClient(f"sqlite:///{database}")
+
+
+def _log_record(client: "MlflowClient", experiment_id: str, path: str, digest: str) -> None:
+    """Write one record as a finished run."""
+    from mlflow.entities import Metric, Param
+
+    record = read_record(path)
+    tags = {"record": path, "record_digest": digest, "stage": record["stage"]}
+    tags |= {name: record[name] for name in ("source_digest", "config_digest")}
+    run = client.create_run(experiment_id, run_name=f"{record['stage']} {Path(path).stem}", tags=tags)
+    params = [Param(key, str(value)) for key, value in _flatten(record["settings"])]
+    metrics = [
+        Metric(key, value, timestamp=run.info.start_time, step=0)
+        for key, value in _flatten(record["numbers"])
+        if isinstance(value, int | float) and math.isfinite(value)
+    ]
+    for start in range(0, max(len(params), len(metrics)), 100):  # MLflow takes at most 100 parameters a call
+        client.log_batch(run.info.run_id, metrics=metrics[start : start + 100], params=params[start : start + 100])
+    client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def _flatten(values: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted names and values of a nested mapping."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

@@ -1,0 +1,75 @@
+"""Events: from the generator or from the user's files, through the raw stores, to the thresholded stores."""
+
+
+# One file of simulated events, in the layout of PILArNet-M v3.
+rule simulate:
+    output:
+        hdf5="results/{study}/hdf5/{split}/{file}.h5",
+        points="results/{study}/hdf5/{split}/{file}_points.npy",
+        record="results/{study}/records/simulate/{split}/{file}.json",
+    params:
+        settings=study.simulation.model_dump(exclude={"events", "events_per_file"}),
+        events=lambda wildcards: SIMULATED[wildcards.split][wildcards.file],
+        source=source("simulate.py"),
+    log:
+        "results/{study}/logs/simulate/{split}_{file}.log",
+    benchmark:
+        "results/{study}/benchmarks/simulate/{split}_{file}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="2h",
+        mem_mb=3000,
+    script:
+        "../scripts/simulate.py"
+
+
+# Every deposit of one file, losslessly, in a sharded store.
+rule ingest:
+    input:
+        file=event_file,
+        points=points_file,
+    output:
+        store=directory("results/{study}/raw/{split}/{file}.zarr"),
+        record="results/{study}/records/ingest/{split}/{file}.json",
+    params:
+        settings=study.data.model_dump(include={"bad_events"}),
+        source=source("ingest.py"),
+    log:
+        "results/{study}/logs/ingest/{split}_{file}.log",
+    benchmark:
+        "results/{study}/benchmarks/ingest/{split}_{file}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="2h",
+        mem_mb=3000,
+    script:
+        "../scripts/ingest.py"
+
+
+# The points above threshold of a split's events that have enough of them, and the index of these events.
+rule threshold:
+    input:
+        stores=raw_stores,
+    output:
+        store=directory("results/{study}/points/{split}.zarr"),
+        index="results/{study}/points/{split}.events.parquet",
+        record="results/{study}/records/threshold/{split}.json",
+    params:
+        settings=study.data.model_dump(include={"min_energy_mev", "min_points", "min_points_after"}),
+        source=source("threshold.py"),
+    log:
+        "results/{study}/logs/threshold/{split}.log",
+    benchmark:
+        "results/{study}/benchmarks/threshold/{split}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="8h",
+        mem_mb=3000,
+    script:
+        "../scripts/threshold.py"
