@@ -48,7 +48,8 @@ def _check_energies(event: RawEvent, where: str) -> None:
     bad = np.flatnonzero(~(np.isfinite(value) & (value >= 0)))
     if len(bad):
         _fail(
-            where, f"column value of point is {value[bad[0]]} MeV in row {bad[0]}, expected a finite energy of at least 0"
+            where,
+            f"column value of point is {value[bad[0]]} MeV in row {bad[0]}, expected a finite energy of at least 0",
         )
 
 
@@ -67,4 +68,6 @@ def _check_positions(event: RawEvent, where: str) -> None:
     twice = np.flatnonzero(np.diff(cell[order]) == 0)
     if len(twice):
         a, b = order[twice[0]], order[twice[0] + 1]
-        _fail(where, f"rows {a} and {b} of point share voxel {position[a].astype(int).tolist()}, expected one row a voxel")
+        _fail(
+            where, f"rows {a} and {b} of point share voxel {position[a].astype(int).tolist()}, expected one row a voxel"
+        )

@@ -1,7 +1,8 @@
 """Flat columns in a sharded Zarr v3 store that is either whole or not there.
 
-A store is a Zarr group of one-dimensional arrays. Each chunk carries a CRC32C, so a flipped byte is found when it is read;
-each column's SHA-256 stands in the group's attributes, which are written last and read back before the store gets its name.
+A store is a Zarr group of arrays that share nothing but their place. Each chunk carries a CRC32C, so a flipped byte is found
+when it is read; each column's SHA-256 stands in the group's attributes, which are written last, and everything is read back
+before the store gets its name.
 """
 
 import hashlib
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, Crc32cCodec
 
 CHUNK_ROWS = 2**16  # 65,536: random and sequential reads are both near their best (benchmarks/storage.py)
-SHARD_ROWS = 2**24  # 16.8 million: 120,000 events of 4,300 points fill 31 shards a column; the memory of a writer follows it
+SHARD_ROWS = (
+    2**24
+)  # 16.8 million: 120,000 events of 4,300 points fill 31 shards a column; the memory of a writer follows it
 FORMAT = "panda_lartpc columns 1"
 
 
@@ -38,10 +41,10 @@ class ColumnWriter:
         self._attributes: dict[str, object] = {}
 
     def append(self, columns: Mapping[str, NDArray]) -> None:
-        """Append to each named column; a column's first rows fix its type."""
+        """Append rows, (N,) or (N, k), to each named column; a column's first rows fix its type and k."""
         for name, values in columns.items():
             if name not in self._pending:
-                self._create(name, values.dtype)
+                self._create(name, values.dtype, values.shape[1:])
             self._pending[name].append(np.ascontiguousarray(values))
             self._n_pending[name] += len(values)
             if self._n_pending[name] >= SHARD_ROWS:
@@ -51,13 +54,13 @@ class ColumnWriter:
         """Add attributes (plain values) to those that the store will carry."""
         self._attributes.update(attributes)
 
-    def _create(self, name: str, dtype: np.dtype) -> None:
+    def _create(self, name: str, dtype: np.dtype, width: tuple[int, ...]) -> None:
         self._arrays[name] = self._group.create_array(
             name,
-            shape=(0,),
+            shape=(0, *width),
             dtype=dtype,
-            chunks=(CHUNK_ROWS,),
-            shards=(SHARD_ROWS,),
+            chunks=(CHUNK_ROWS, *width),
+            shards=(SHARD_ROWS, *width),
             compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()],
             config={"write_empty_chunks": True},  # else a lost shard would read as zeros
         )
@@ -68,7 +71,7 @@ class ColumnWriter:
         n_now = len(rows) // SHARD_ROWS * SHARD_ROWS if whole_shards else len(rows)
         array = self._arrays[name]
         start = array.shape[0]
-        array.resize((start + n_now,))
+        array.resize((start + n_now, *rows.shape[1:]))
         array[start:] = rows[:n_now]
         self._sha[name].update(rows[:n_now].data)
         self._pending[name], self._n_pending[name] = [rows[n_now:].copy()], len(rows) - n_now
@@ -133,7 +136,7 @@ class Columns:
         self._arrays: dict[str, zarr.Array] = {}
         for name, column in self.attributes["columns"].items():
             shards = -(-column["rows"] // SHARD_ROWS)
-            missing = [s for s in range(shards) if not (self.path / name / "c" / str(s)).is_file()]
+            missing = [s for s in range(shards) if not (self.path / name / "c" / str(s)).exists()]
             if missing:
                 raise BadStore(f"{self.path}: column {name} lacks shards {missing}; delete the store and make it again")
 

@@ -175,6 +175,4 @@ def _write_events(file: PilarnetFile, survey: _Survey, writer: ColumnWriter) -> 
                 sizes[OFFSETS[name]].extend(len(getattr(event, name)) for event in events)
     for kind, counts in sizes.items():
         writer.append({f"{kind}_offset": np.cumsum(counts, dtype=np.int64)})
-    packed, width = pack_names(names)
-    writer.append({"name": packed, "source_row": np.asarray(source_rows, dtype=np.int64)})
-    writer.describe(name_width=width)
+    writer.append({"name": pack_names(names), "source_row": np.asarray(source_rows, dtype=np.int64)})

@@ -239,4 +239,3 @@ def _blocks(events: Iterable[RawEvent]) -> Iterator[list[RawEvent]]:
             block = []
     if block:
         yield block
-

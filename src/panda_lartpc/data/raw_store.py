@@ -47,7 +47,7 @@ class RawStore:
         self.path, self.attributes = self._columns.path, self._columns.attributes
         if self.attributes.get("kind") != "raw":
             raise BadStore(f"{path}: is a store of {self.attributes.get('kind')}, expected raw events")
-        self.names = unpack_names(self._columns.read("name"), self.attributes["name_width"])
+        self.names = unpack_names(self._columns.read("name"))
         self._offsets = {kind: self._columns.read(f"{kind}_offset") for kind in set(OFFSETS.values())}
 
     def __len__(self) -> int:
@@ -88,14 +88,13 @@ class RawStore:
         return rows
 
 
-def pack_names(names: list[str]) -> tuple[NDArray[np.uint8], int]:
-    """Names as one column of UTF-8 bytes, each padded with zeros to the width of the longest; and that width."""
+def pack_names(names: list[str]) -> NDArray[np.uint8]:
+    """Names as rows of UTF-8 bytes, each padded with zeros to the length of the longest."""
     encoded = [name.encode() for name in names]
     width = max(map(len, encoded), default=1)
-    return np.frombuffer(b"".join(name.ljust(width, b"\0") for name in encoded), dtype=np.uint8), width
+    return np.frombuffer(b"".join(name.ljust(width, b"\0") for name in encoded), dtype=np.uint8).reshape(-1, width)
 
 
-def unpack_names(column: NDArray[np.uint8], width: int) -> list[str]:
+def unpack_names(rows: NDArray[np.uint8]) -> list[str]:
     """Inverse of `pack_names`."""
-    data = column.tobytes()
-    return [data[i : i + width].rstrip(b"\0").decode() for i in range(0, len(data), width)]
+    return [row.tobytes().rstrip(b"\0").decode() for row in rows]

@@ -31,3 +31,7 @@ class DataSettings(Section):
     bad_events: Literal["stop", "skip"] = Field(
         "stop", description="`stop`: an event that violates the format ends the job; `skip`: it is left out and counted"
     )
+    labelled: Literal["first", "random"] = Field(
+        "first",
+        description="which events make up a label fraction: the `first` in file order (the paper), or a seeded `random` draw",
+    )

@@ -1,0 +1,134 @@
+"""The point store: a split's events above threshold, with labels and truth, as training and evaluation read them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panda_lartpc.data.columns import BadStore, Columns, ColumnWriter
+from panda_lartpc.data.events import Event, Particles
+from panda_lartpc.data.raw_store import pack_names, unpack_names
+
+
+class PointWriter:
+    """Appends events to a new point store."""
+
+    def __init__(self, columns: ColumnWriter):
+        self._columns = columns
+        self._names: list[str] = []
+        self._n_points = [0]
+        self._n_particles = [0]
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Append events; their points stay in the order given."""
+        if not events:
+            return
+        self._names.extend(event.name for event in events)
+        self._n_points.extend(map(len, events))
+        self._n_particles.extend(len(event.particles) for event in events)
+        tables = [event.particles for event in events]
+        self._columns.append(
+            {
+                "position": np.concatenate([event.position_vox for event in events]).astype(np.int16),
+                "energy": np.concatenate([event.energy_mev for event in events]).astype(np.float32),
+                "motif": np.concatenate([event.motif for event in events]),
+                "species": np.concatenate([event.species for event in events]),
+                "particle": np.concatenate([event.particle for event in events]).astype(np.int16),
+                "interaction": np.concatenate([event.interaction for event in events]).astype(np.int16),
+                "particle_label": np.concatenate([_labels(table) for table in tables]),
+                "particle_truth": np.concatenate([_truth(table) for table in tables]),
+            }
+        )
+
+    def finish(self) -> None:
+        """Write names and offsets."""
+        self._columns.append(
+            {
+                "name": pack_names(self._names),
+                "offset": np.cumsum(self._n_points, dtype=np.int64),
+                "particle_offset": np.cumsum(self._n_particles, dtype=np.int64),
+            }
+        )
+
+
+class PointStore:
+    """A split's events above threshold, in the order of its files.
+
+    path        the store
+    attributes  provenance: split, threshold, the raw stores it was made from, digest of the software
+    offset      (E + 1,) int64, first point of each event
+
+    May be sent to other processes, which open the arrays themselves.
+    Raises FileNotFoundError, or columns.BadStore if the store is not whole or not a point store.
+    """
+
+    def __init__(self, path: Path | str):
+        self._columns = Columns(path)
+        self.path, self.attributes = self._columns.path, self._columns.attributes
+        if self.attributes.get("kind") != "points":
+            raise BadStore(f"{path}: is a store of {self.attributes.get('kind')}, expected points above threshold")
+        self.offset = self._columns.read("offset")
+        self._particle_offset = self._columns.read("particle_offset")
+
+    def __len__(self) -> int:
+        return len(self.offset) - 1
+
+    @property
+    def n_points(self) -> NDArray[np.int64]:
+        """(E,) points per event."""
+        return np.diff(self.offset)
+
+    def event(self, i: int) -> Event:
+        """Event `i`. Raises IndexError outside [0, E)."""
+        if not 0 <= i < len(self):
+            raise IndexError(f"{self.path}: event {i} asked for, but the store holds events 0 to {len(self) - 1}")
+        return self.events(i, i + 1)[0]
+
+    def events(self, first: int, last: int) -> list[Event]:
+        """Events `first` to `last`, read at once: far cheaper than one by one."""
+        point = (int(self.offset[first]), int(self.offset[last]))
+        truth = (int(self._particle_offset[first]), int(self._particle_offset[last]))
+        column = {
+            name: self._columns.read(name, *point)
+            for name in ("position", "energy", "motif", "species", "particle", "interaction")
+        }
+        labels, numbers = (self._columns.read(name, *truth) for name in ("particle_label", "particle_truth"))
+        names = unpack_names(self._columns.read("name", first, last))
+        events = []
+        for i in range(first, last):
+            rows = slice(self.offset[i] - point[0], self.offset[i + 1] - point[0])
+            table = slice(self._particle_offset[i] - truth[0], self._particle_offset[i + 1] - truth[0])
+            events.append(
+                Event(
+                    name=names[i - first],
+                    position_vox=column["position"][rows].astype(np.float32),
+                    energy_mev=column["energy"][rows],
+                    motif=column["motif"][rows],
+                    species=column["species"][rows],
+                    particle=column["particle"][rows].astype(np.int32),
+                    interaction=column["interaction"][rows].astype(np.int32),
+                    particles=_particles(labels[table], numbers[table]),
+                )
+            )
+        return events
+
+
+def _labels(table: Particles) -> NDArray[np.int16]:
+    return np.column_stack([table.species, table.interaction, table.primary]).astype(np.int16)
+
+
+def _truth(table: Particles) -> NDArray[np.float32]:
+    return np.column_stack([table.mass_mev, table.momentum_gev, table.direction, table.vertex_vox]).astype(np.float32)
+
+
+def _particles(labels: NDArray[np.int16], truth: NDArray[np.float32]) -> Particles:
+    return Particles(
+        species=labels[:, 0].astype(np.int8),
+        interaction=labels[:, 1].astype(np.int32),
+        mass_mev=truth[:, 0],
+        momentum_gev=truth[:, 1],
+        direction=truth[:, 2:5],
+        vertex_vox=truth[:, 5:8],
+        primary=labels[:, 2].astype(np.int8),
+    )
