@@ -8,7 +8,7 @@ rule simulate:
         points="results/{study}/hdf5/{split}/{file}_points.npy",
         record="results/{study}/records/simulate/{split}/{file}.json",
     params:
-        settings=study.simulation.model_dump(exclude={"events", "events_per_file"}),
+        settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
         events=lambda wildcards: SIMULATED[wildcards.split][wildcards.file],
         source=source("simulate.py"),
     log:
@@ -34,7 +34,7 @@ rule ingest:
         store=directory("results/{study}/raw/{split}/{file}.zarr"),
         record="results/{study}/records/ingest/{split}/{file}.json",
     params:
-        settings=study.data.model_dump(include={"bad_events"}),
+        settings=study.data.model_dump(mode="json", include={"bad_events"}),
         source=source("ingest.py"),
     log:
         "results/{study}/logs/ingest/{split}_{file}.log",
@@ -59,7 +59,7 @@ rule threshold:
         index="results/{study}/points/{split}.events.parquet",
         record="results/{study}/records/threshold/{split}.json",
     params:
-        settings=study.data.model_dump(include={"min_energy_mev", "min_points", "min_points_after"}),
+        settings=study.data.model_dump(mode="json", include={"min_energy_mev", "min_points", "min_points_after"}),
         source=source("threshold.py"),
     log:
         "results/{study}/logs/threshold/{split}.log",

@@ -8,7 +8,7 @@ rule event_display:
     output:
         page="results/{study}/events.html",
     params:
-        settings=study.display.model_dump(),
+        settings=study.display.model_dump(mode="json"),
         title=f"Events of the study “{study.name}”",
         source=source("event_display.py"),
     log:

@@ -1,0 +1,64 @@
+# panda-lartpc. `make demo` shows what it does, `make test` checks that it does; both make the environment .venv first.
+VENV ?= .venv
+IS_311 = import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))
+PYTHON ?= $(shell for p in python3.11 python3; do $$p -c '$(IS_311)' 2>/dev/null && { echo $$p; break; }; done)
+# How many tests run side by side; each uses one thread.
+TEST_JOBS ?= 2
+
+BIN := $(abspath $(VENV))/bin
+export PATH := $(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PYTEST = OMP_NUM_THREADS=1 pytest -n $(TEST_JOBS) --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo lint test test-slow ui unlock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
+
+setup: $(VENV)/.stamp ## make or update the environment .venv
+
+# uv installs in seconds what takes pip a minute; without it pip does the same.
+$(VENV)/.stamp: requirements.lock pyproject.toml
+	@python=$(or $(PYTHON),python3); $$python -c '$(IS_311)' 2>/dev/null || { \
+	  echo "panda-lartpc needs Python 3.11 with its venv module; $$python is $$($$python --version 2>&1)."; \
+	  echo "On Debian 12: apt-get install python3 python3-venv. Or say where it is:"; \
+	  echo "  make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; } >&2
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) and the packages of requirements.lock"
+	@$(PYTHON) -m venv $(VENV)
+	@pip install -q uv || echo "uv is not to be had; pip installs instead"
+	@if [ -x $(BIN)/uv ]; then \
+	  if [ -n "$$PIP_FIND_LINKS" ]; then export UV_FIND_LINKS="$$PIP_FIND_LINKS"; fi; \
+	  uv pip install -q --python $(BIN)/python -r requirements.lock; \
+	else pip install -q -r requirements.lock; fi
+	@pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## run the study of config.yaml: events, stores, pages (two minutes on two cores)
+	@snakemake --profile profiles/local all
+	@echo; echo "Done. Open in a browser:"; ls results/*/*.html | sed "s|^|  file://$$PWD/|"
+	@echo "The runs in MLflow: make ui"
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	lint-imports
+
+test: lint ## lint and all tests but the slow ones
+	$(PYTEST) -m "not slow and not gpu"
+
+test-slow: setup ## the slow tests
+	$(PYTEST) -m "slow and not gpu"
+
+ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
+	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000
+
+unlock: setup ## after a killed run: release the results folder, then run again
+	@snakemake --profile profiles/local --unlock
+
+clean: ## remove the environment and all caches, but no results
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
