@@ -60,8 +60,8 @@ def _check_positions(event: RawEvent, where: str) -> None:
         row, axis = np.argwhere(~valid)[0]
         _fail(
             where,
-            f"column {POINT_COLUMNS[axis]} of point is {position[row, axis]} in row {row}, expected a whole voxel index "
-            f"in [0, {N_VOXELS - 1}]",
+            f"column {POINT_COLUMNS[axis]} of point is {position[row, axis]} in row {row}, expected a whole "
+            f"voxel index in [0, {N_VOXELS - 1}]",
         )
     cell = position.astype(np.int64) @ np.array([N_VOXELS**2, N_VOXELS, 1])
     order = np.argsort(cell, kind="stable")

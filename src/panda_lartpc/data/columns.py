@@ -1,8 +1,8 @@
 """Flat columns in a sharded Zarr v3 store that is either whole or not there.
 
-A store is a Zarr group of arrays that share nothing but their place. Each chunk carries a CRC32C, so a flipped byte is found
-when it is read; each column's SHA-256 stands in the group's attributes, which are written last, and everything is read back
-before the store gets its name.
+A store is a Zarr group of arrays that share nothing but their place. Each chunk carries a CRC32C, so a flipped byte is
+found when it is read. Each column's SHA-256 stands in the group's attributes, which are written last, and everything is
+read back before the store gets its name.
 """
 
 import hashlib

@@ -21,9 +21,9 @@ class RawEvent:
 
     name               "<file name without ending>_<row>"
     point              (N, 8) float32, columns POINT_COLUMNS: voxel index, MeV, MeV, ns, electrons, cm
-    cluster            (M, 5 or 6) integer, columns CLUSTER_COLUMNS (v1 files have no species); row 0 is the LED cluster;
-                       the points of cluster i follow those of cluster i - 1 in `point`
-    cluster_extra      (M, 5, 6, 9 or 11) float32 or None (v1), first columns of CLUSTER_EXTRA_COLUMNS: MeV, GeV, vertex, flag
+    cluster            (M, 5 or 6) integer, columns CLUSTER_COLUMNS (v1 files have no species); row 0 is the LED
+                       cluster; the points of cluster i follow those of cluster i - 1 in `point`
+    cluster_extra      (M, 5, 6, 9 or 11) float32 or None (v1), first of CLUSTER_EXTRA_COLUMNS: MeV, GeV, vertex, flag
     cluster_extra_2    (M, 5) float32 or None, columns CLUSTER_EXTRA_2_COLUMNS (GeV, PDG code, track id)
     interaction_extra  (I, 4) float32 or None, columns INTERACTION_EXTRA_COLUMNS (voxel)
     """
@@ -45,7 +45,7 @@ class Particles:
     mass_mev         (P,) float32
     momentum_gev     (P,) float32, magnitude of the initial momentum
     direction        (P, 3) float32, unit vector of the initial momentum
-    vertex_vox       (P, 3) float32, vertex of its interaction in voxels (v3 files and simulation; v2 uses another frame)
+    vertex_vox       (P, 3) float32, vertex of its interaction in voxels (v3 files; v2 uses another frame)
     primary          (P,) int8: 0 primary, 1 Michel, 2 delta, 3 other secondary, -1 not told
     """
 

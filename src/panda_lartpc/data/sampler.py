@@ -1,8 +1,8 @@
 """Which events make up which batch, and how the batches are read.
 
-The unit of training is the event-sample: the n-th event shown since the start of a run. Batches of the whole run are fixed by
-(seed, events, bounds) alone, before any process or worker takes its share, so a run may be stopped and go on at any
-event-sample, on any number of devices and workers.
+The unit of training is the event-sample: the n-th event shown since the start of a run. Batches of the whole run are
+fixed by (seed, events, bounds) alone, before any process or worker takes its share, so a run may be stopped and go on
+at any event-sample, on any number of devices and workers.
 """
 
 from collections import OrderedDict
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from panda_lartpc.data.events import Event
 from panda_lartpc.data.store import PointStore
 
-# A compressed chunk holds some thirty events, so single random events cost a chunk each. Events are therefore shuffled in
-# two steps: blocks of neighbours over the whole split, then the events of a window of blocks, which a reader keeps.
+# A compressed chunk holds some thirty events, and reading one event costs a whole chunk. Events are therefore shuffled
+# in two steps: blocks of neighbours over the whole split, then the events of a window of blocks, which a reader keeps.
 BLOCK_EVENTS = 128
 WINDOW_BLOCKS = 16
 
@@ -129,8 +129,8 @@ def plan_in_order(n_points: NDArray[np.int64], batch_events: int, batch_points: 
 class EventDataset:
     """Reads the events of a plan. Keeps the blocks read last, so that a window of the shuffle is read once.
 
-    Use with `torch.utils.data.DataLoader(dataset, sampler=plans, batch_size=None, collate_fn=...)`: any number of workers,
-    forked or spawned, gives the same batches in the same order; each worker opens the store itself.
+    Use with `torch.utils.data.DataLoader(dataset, sampler=plans, batch_size=None, collate_fn=...)`: any number of
+    workers, forked or spawned, gives the same batches in the same order; each worker opens the store itself.
     """
 
     def __init__(self, path: Path | str):

@@ -99,7 +99,7 @@ def _selected_events(raw_stores: Sequence[Path], settings: DataSettings) -> Iter
 def _has_points(event: Event, where: str, n_before: int, settings: DataSettings) -> bool:
     if len(event) == 0:
         raise BadEvent(
-            f"{where} has {n_before} points but 0 above {settings.min_energy_mev} MeV; lower data.min_energy_mev, drop it "
-            "with data.min_points, or set data.bad_events to skip"
+            f"{where} has {n_before} points but 0 above {settings.min_energy_mev} MeV; lower data.min_energy_mev, drop "
+            "it with data.min_points, or set data.bad_events to skip"
         )
     return len(event) >= settings.min_points_after
