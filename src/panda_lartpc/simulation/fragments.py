@@ -81,7 +81,9 @@ class _Merger:
         self.fixed_led = (self.motif == LED) & ~is_light(tracks)  # neutrons and nuclei never join another fragment
         self.primary = tracks.process == Process.PRIMARY
         self.family = light_family(tracks, self.motif)
-        self.track, self.cell = voxels.track, tracks.event[voxels.track].astype(np.int64) * n_voxels**3 + voxels.cell
+        self.track = voxels.track
+        self.cell = tracks.event[voxels.track].astype(np.int64) * n_voxels**3 + voxels.cell
+        self.n_cells = self.cell.max(initial=0) + 1
         self.pairs = touching_pairs(voxels.track, voxels.cell, tracks.event, n_voxels)
 
     def run(self) -> Fragments:
@@ -105,13 +107,13 @@ class _Merger:
 
     def _sizes(self) -> NDArray[np.int64]:
         """(T,) voxels of the fragment that each head names."""
-        if len(self.track) == 0:
-            return np.zeros(len(self.tracks), dtype=np.int64)
-        head, cell = self.head[self.track], self.cell
-        order = np.lexsort((cell, head))
-        head, cell = head[order], cell[order]
-        new = np.append(True, (head[1:] != head[:-1]) | (cell[1:] != cell[:-1]))
-        return np.bincount(head[new], minlength=len(self.tracks))
+        key = np.sort(self._key(self.head[self.track], self.cell))
+        new = np.diff(key, prepend=-1) != 0
+        return np.bincount(key[new] // self.n_cells, minlength=len(self.tracks))
+
+    def _key(self, head: NDArray, cell: NDArray) -> NDArray[np.int64]:
+        """One number for a fragment and a voxel."""
+        return head * self.n_cells + cell
 
     def _merge(self, child: NDArray, into: NDArray) -> None:
         """Let the fragments `child` become part of the fragments `into`, through any chain of them."""
@@ -169,10 +171,11 @@ class _Merger:
         head = self.head[self.track]
         delta = self.motif[head] == DELTA
         parent = self.head[self.tracks.parent[head[delta]]]
-        n_cells = self.cell.max(initial=0) + 1
-        shared = np.isin(parent * n_cells + self.cell[delta], head * n_cells + self.cell)
-        own_key = np.unique((head[delta] * n_cells + self.cell[delta])[~shared])
-        own = np.bincount(own_key // n_cells, minlength=len(self.head))
+        taken = np.sort(self._key(head, self.cell))
+        wanted = self._key(parent, self.cell[delta])
+        shared = taken[np.minimum(np.searchsorted(taken, wanted), len(taken) - 1)] == wanted
+        own_key = np.unique(self._key(head[delta], self.cell[delta])[~shared])
+        own = np.bincount(own_key // self.n_cells, minlength=len(self.head))
         child = np.unique(head[delta])
         child = child[own[child] < DELTA_VOXELS]
         self._merge(child, self.head[self.tracks.parent[child]])

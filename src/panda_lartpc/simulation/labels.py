@@ -66,7 +66,7 @@ def own_voxels(tracks: Tracks, voxels: Voxels, fragments: Fragments, n_voxels: i
     """
     head = fragments.head[voxels.track]
     place = tracks.event[voxels.track].astype(np.int64) * n_voxels**3 + voxels.cell
-    order = np.lexsort((head, place))
+    order = np.argsort(place * len(tracks) + head)  # by place, then by head
     head, place = head[order], place[order]
     starts = np.flatnonzero(np.append(True, (np.diff(place) != 0) | (np.diff(head) != 0))[: len(place)])
     share = _reduce(np.add, voxels.energy_mev[order], starts)

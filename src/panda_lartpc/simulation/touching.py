@@ -28,8 +28,10 @@ def touching_pairs(track: NDArray, cell: NDArray, event: NDArray, n_voxels: int)
         right = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low, count)
         a, b = row_track[left], row_track[right]
         different = a != b
-        pairs.append(_encode(a[different], b[different], len(event)))
-    first, second = np.divmod(np.unique(np.concatenate(pairs)), max(len(event), 1))
+        a, b = a[different], b[different]
+        pairs.append(np.minimum(a, b) * len(event) + np.maximum(a, b))
+    pair = np.sort(np.concatenate(pairs))
+    first, second = np.divmod(pair[np.diff(pair, prepend=-1) != 0], max(len(event), 1))
     return np.stack([first, second], axis=1)  # (E, 2)
 
 
@@ -38,7 +40,3 @@ def _padded(cell: NDArray, n_voxels: int, stride: np.int64) -> NDArray[np.int64]
     column, z = np.divmod(cell.astype(np.int64), n_voxels)
     x, y = np.divmod(column, n_voxels)
     return ((x + 1) * stride + y + 1) * stride + z + 1
-
-
-def _encode(a: NDArray, b: NDArray, n_tracks: int) -> NDArray[np.int64]:
-    return np.unique(np.minimum(a, b) * n_tracks + np.maximum(a, b))

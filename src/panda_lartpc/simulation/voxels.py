@@ -50,7 +50,7 @@ def sum_in_voxels(deposits: Deposits, tracks: Tracks, n_voxels: int) -> Voxels:
     tracks    the tracks that `deposits.track` points to
     n_voxels  voxels along each edge of the box
     """
-    index, step, fraction = voxelise(deposits.start_mm, deposits.end_mm, np.ones(len(deposits)), VOXEL_PITCH_MM)
+    index, step, fraction = _pieces(deposits)
     inside = ((index >= 0) & (index < n_voxels)).all(1)
     index, step, fraction = index[inside], step[inside], fraction[inside]
 
@@ -72,6 +72,21 @@ def sum_in_voxels(deposits: Deposits, tracks: Tracks, n_voxels: int) -> Voxels:
         electrons=np.add.reduceat(fraction * electrons[step], first),
         time_ns=np.minimum.reduceat(deposits.time_ns[step], first),
         length_cm=np.add.reduceat(fraction * length_cm[step], first),
+    )
+
+
+def _pieces(deposits: Deposits) -> tuple[NDArray, NDArray, NDArray]:
+    """Voxel index (K, 3), row of the step (K,) and share of the step (K,) of each part of a step inside one voxel."""
+    first, last = (np.floor(end / VOXEL_PITCH_MM).astype(np.int64) for end in (deposits.start_mm, deposits.end_mm))
+    crosses = (first != last).any(1)
+    stays, crosses = np.flatnonzero(~crosses), np.flatnonzero(crosses)  # most steps stay inside one voxel
+    index, row, share = voxelise(
+        deposits.start_mm[crosses], deposits.end_mm[crosses], np.ones(len(crosses)), VOXEL_PITCH_MM
+    )
+    return (
+        np.concatenate([first[stays], index]),
+        np.concatenate([stays, crosses[row]]),
+        np.concatenate([np.ones(len(stays)), share]),
     )
 
 
