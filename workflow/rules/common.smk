@@ -24,19 +24,9 @@ def stores(path):
 
 def find_event_files():
     """The user's own files: split → name without ending → path."""
-    from panda_lartpc.data.ingest import find_files
+    from panda_lartpc.data.files import find_files
 
-    return {split: named_uniquely(find_files(Path(study.data.root), split)) for split in SPLITS}
-
-
-def named_uniquely(files):
-    """Name without ending → path. Events are named after their file, so two files cannot share a name."""
-    named = {}
-    for path in files:
-        if path.stem in named:
-            raise ValueError(f"{path} and {named[path.stem]} have the same name; rename one, events are named after it")
-        named[path.stem] = str(path)
-    return named
+    return {split: {path.stem: str(path) for path in find_files(study.data.root, split)} for split in SPLITS}
 
 
 SIMULATED = study.simulated_files()

@@ -59,7 +59,9 @@ rule threshold:
         index="results/{study}/points/{split}.events.parquet",
         record="results/{study}/records/threshold/{split}.json",
     params:
-        settings=study.data.model_dump(mode="json", include={"min_energy_mev", "min_points", "min_points_after"}),
+        settings=study.data.model_dump(
+            mode="json", include={"min_energy_mev", "min_points", "min_points_after", "bad_events"}
+        ),
         source=source("threshold.py"),
     log:
         "results/{study}/logs/threshold/{split}.log",

@@ -1,7 +1,7 @@
 """The whole configuration of a study, and the reference page of its keys."""
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, get_args, get_origin
 
 from pydantic import Field
 from pydantic.fields import FieldInfo
@@ -48,25 +48,63 @@ def read_study(raw: object) -> Study:
     return read_section(Study, raw)
 
 
-def reference_rows(model: type[Section] = Study, path: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """The reference page of the configuration: key, default, allowed values and description of each key."""
+def reference_rows(model: type[Section] = Study, default: object = None, path: str = "") -> Iterator[tuple[str, ...]]:
+    """The reference page of the configuration: key, default, allowed values and description of each key.
+
+    default  the section that stands if the key is left out; its values are the defaults shown
+    path     the section's place; `[]` stands for the entries of a list
+    """
     for name, field in model.model_fields.items():
-        key = f"{path}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from reference_rows(field.annotation, f"{key}.")
-        else:
-            default = "(required)" if field.default is PydanticUndefined else str(field.default)
-            yield key, default, _allowed(field), field.description or ""
+        value = getattr(default, name) if default is not None else field.get_default()
+        sections = sections_in(field.annotation)
+        if not isinstance(value, Section):
+            yield f"{path}{name}", _shown(value), _allowed(field), field.description or ""
+        for section in sections:
+            inside = value if isinstance(value, section) else None
+            entries = "[]" if get_origin(field.annotation) is tuple else ""
+            yield from reference_rows(section, inside, f"{path}{name}{entries}.")
+
+
+def sections_in(annotation: object) -> list[type[Section]]:
+    """The sections that a key may hold: of `A`, `A | None` and `tuple[A, ...]` it is A."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in sections_in(part)]
+
+
+def _shown(value: object) -> str:
+    """A default value as YAML has it, in a few words."""
+    if value is PydanticUndefined:
+        return "(required)"
+    if isinstance(value, tuple):
+        return f"{len(value)} entries" if value and isinstance(value[0], Section) else str(list(value))
+    return {None: "null", "": '""'}.get(value, str(value))
 
 
 def _allowed(field: FieldInfo) -> str:
-    """Type and bounds of a key in words, as in `int >= 1`."""
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = [
-        f"{sign} {getattr(part, name)}"
-        for part in field.metadata
-        for name, sign in signs.items()
-        if getattr(part, name, None) is not None
-    ]
-    kind = field.annotation.__name__ if isinstance(field.annotation, type) else str(field.annotation)
-    return " ".join([kind.removeprefix("typing."), " and ".join(bounds)]).strip()
+    """Type and bounds of a key in words, as in `int, >= 1`."""
+    kind = field.annotation
+    words = kind.__name__ if isinstance(kind, type) else _in_words(kind)
+    return ", ".join([words, *bounds(field.metadata)])
+
+
+def _in_words(annotation: object) -> str:
+    """A type as its users write it: `a | b` for a choice, `[int, int]` for a pair."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, parts))
+    if get_origin(annotation) is Annotated:
+        limits = bounds(parts[1:])
+        return _in_words(parts[0]) + (f" ({', '.join(limits)})" if limits else "")
+    if get_origin(annotation) is tuple:
+        return f"[{', '.join('...' if part is ... else _in_words(part) for part in parts)}]"
+    if parts:
+        return " | ".join(_in_words(part) for part in parts)
+    return "null" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+
+
+def bounds(metadata: Iterable[object]) -> list[str]:
+    """Bounds of a value in words, as in `>= 1`."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "length >=", "max_length": "length <="}
+    found = [(sign, getattr(part, name, None)) for part in metadata for name, sign in signs.items()]
+    return [f"{sign} {limit}" for sign, limit in found if limit is not None]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
+log = logging.getLogger(__name__)
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 
 
@@ -35,7 +37,7 @@ def script_log(path: Path | str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logging.getLogger(__name__).exception("job failed")
+        log.exception("job failed")
         raise
     finally:
         root.removeHandler(handler)
@@ -65,6 +67,7 @@ def import_records(records: Sequence[Path | str], database: Path | str, study: s
             client.delete_run(old.info.run_id)
         _log_record(client, experiment_id, path, digest)
         counts["replaced" if old else "added"] += 1
+    log.info("%s: %s", database, ", ".join(f"{n} runs {what}" for what, n in counts.items()))
     return counts
 
 

@@ -1,0 +1,1 @@
+"""What a user types besides the workflow: `panda-lartpc <command>`."""
