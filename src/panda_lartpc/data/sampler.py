@@ -129,8 +129,8 @@ def plan_in_order(n_points: NDArray[np.int64], batch_events: int, batch_points: 
 class EventDataset:
     """Reads the events of a plan. Keeps the blocks read last, so that a window of the shuffle is read once.
 
-    Use with `torch.utils.data.DataLoader(dataset, sampler=plans, batch_size=None, collate_fn=...)`: any number of
-    workers, forked or spawned, gives the same batches in the same order; each worker opens the store itself.
+    Use with `torch.utils.data.DataLoader(dataset, sampler=plans, batch_size=None)`: any number of workers,
+    forked or spawned, gives the same batches in the same order; each worker opens the store itself.
     """
 
     def __init__(self, path: Path | str):
