@@ -38,7 +38,7 @@ def step_charged(
     length = np.where(struck, free, length)
     lost = _energy_loss(beam, length, loss, tables, physics, rng)
     lost = np.where(last | (beam.kinetic_mev - lost < REST_MEV), beam.kinetic_mev, lost)
-    moved = _move(beam, length, lost, physics, ledger, rng)
+    moved = _move(beam, length, lost, residual, physics, ledger, rng)
     resting = moved.kinetic_mev <= 0
     alive = ~resting
     hit = np.flatnonzero(struck & alive)
@@ -66,8 +66,8 @@ def _energy_loss(beam: Flight, length: NDArray, loss: NDArray, tables: ChargedTa
 def fluctuation(xi: NDArray, top: NDArray, rng: np.random.Generator) -> NDArray:
     """Fluctuation (N,) MeV of the energy loss around its mean, for transfers up to `top`.
 
-    Collisions follow ξ/T². Those above T1 (about COLLISIONS_PER_STEP of them) are drawn one by one; the many below are a
-    Gaussian of variance ξ T1. This is Landau's distribution cut off at `top`, and a Gaussian where ξ is large (ours,
+    Collisions follow ξ/T². Those above T1 (about COLLISIONS_PER_STEP of them) are drawn one by one; the many below are
+    a Gaussian of variance ξ T1. This is Landau's distribution cut off at `top`, and a Gaussian where ξ is large (ours,
     after the mixed schemes of condensed-history Monte Carlo). xi, top (N,) MeV.
     """
     split = np.minimum(xi / COLLISIONS_PER_STEP, top)
@@ -78,12 +78,14 @@ def fluctuation(xi: NDArray, top: NDArray, rng: np.random.Generator) -> NDArray:
     return drawn - xi * np.log(top / split) + np.sqrt(xi * split) * rng.standard_normal(len(xi))
 
 
-def _move(beam: Flight, length: NDArray, lost: NDArray, physics: Physics, ledger: Ledger, rng) -> Flight:
+def _move(
+    beam: Flight, length: NDArray, lost: NDArray, reach: NDArray, physics: Physics, ledger: Ledger, rng
+) -> Flight:
     """Particles after the step, along the chord between the directions before and after it; records the deposit."""
     direction, chord = beam.direction, beam.direction
     if physics.multiple_scattering:
         middle = beam.kinetic_mev - 0.5 * lost
-        direction = scatter(direction, scattering_angle(middle, beam.kind, length), rng)
+        direction = scatter(direction, scattering_angle(middle, beam.kind, length, reach), rng)
         chord = 0.5 * (beam.direction + direction)
     mass = MASS[beam.kind]
     energy = beam.kinetic_mev + mass

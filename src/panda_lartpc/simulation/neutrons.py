@@ -57,7 +57,7 @@ def _capture(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
 
 
 def _excite(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> Flight:
-    """Inelastic scattering: a photon of 1.46 MeV up to what the neutron has (at most 6 MeV); it goes on with the rest."""
+    """Inelastic scattering: a photon of 1.46 MeV up to what the neutron has, at most 6 MeV; it goes on with the rest."""
     most = np.minimum(beam.kinetic_mev, 6.0)
     photon = 1.46 + (most - 1.46) * rng.random(len(beam)) ** 2 * 0.9
     ledger.spawn(beam, GAMMA, Process.HADRONIC, photon, isotropic(len(beam), rng))

@@ -55,7 +55,7 @@ def _convert(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
     """Pair production. Both angles are of the order of m/E: dipoles in the rest frames, as for bremsstrahlung."""
     share = photons.split_pair(beam.kinetic_mev, rng)
     for pdg, part in ((11, share), (-11, 1 - share)):
-        kinetic = np.maximum(part * beam.kinetic_mev - ELECTRON_MASS, 1e-4)
+        kinetic = part * beam.kinetic_mev - ELECTRON_MASS
         gamma = 1 + kinetic / ELECTRON_MASS
         beta = np.sqrt(1 - 1 / gamma**2)
         cosine = 2 * rng.random(len(beam)) - 1

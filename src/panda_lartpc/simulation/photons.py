@@ -80,12 +80,12 @@ def split_pair(energy: NDArray, rng: np.random.Generator) -> NDArray:
     """Fraction of the photon's energy that the electron of a pair gets, rest mass included.
 
     Bethe and Heitler's spectrum with screening (Tsai 1974), which is flat near threshold and favours uneven pairs at
-    high energy. energy (N,) MeV > 2 m_e; returns (N,) between m_e/E and 1 - m_e/E.
+    high energy. energy (N,) MeV > 2 m_e; returns (N,) above m_e/E and below 1 - m_e/E.
     """
     fraction = np.empty_like(energy)
     waiting = np.arange(len(energy))
     while len(waiting):
-        least = ELECTRON_MASS / energy[waiting]
+        least = (ELECTRON_MASS + 1e-4) / energy[waiting]  # 0.1 keV at least for each
         u = rng.random((2, len(waiting)))
         x = least + (1 - 2 * least) * u[0]
         at_half = 4 * 136 * ATOMIC_NUMBER ** (-1 / 3) * least

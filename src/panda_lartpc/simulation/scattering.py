@@ -35,17 +35,19 @@ def turn(direction: NDArray, cosine: NDArray, rng: np.random.Generator) -> NDArr
     return turned / np.sqrt((turned**2).sum(axis=0))
 
 
-def scattering_angle(kinetic: NDArray, species: NDArray, length: NDArray) -> NDArray:
-    """Width θ0 (rad) of the projected angle after `length` mm.
+def scattering_angle(kinetic: NDArray, species: NDArray, length: NDArray, reach: NDArray) -> NDArray:
+    """Width θ0 (rad) of the projected angle after `length` mm (Highland; PDG equation 34.16).
 
-    Highland's formula without ln(x/X0), so that the squares of many small steps add up to the square of one long step;
-    at one radiation length (14 cm), where the dropped term vanishes, it is Highland's value.
-    kinetic, length (N,) MeV, mm; species (N,) rows of argon.CHARGED_PDG; returns (N,).
+    Highland's ln(x/X0) is taken at the residual range, at most one radiation length, and not at the step: so the
+    squares of many small steps add up to the square of one long step, and the deflection that a particle collects
+    on the way that it has left is Highland's. At 14 cm of a fast particle the logarithm vanishes.
+    kinetic (N,) MeV; species (N,) rows of argon.CHARGED_PDG; length, reach (N,) mm; returns (N,).
     """
     mass = MASS[species]
     momentum2 = kinetic * (kinetic + 2 * mass)
     beta2 = momentum2 / (kinetic + mass) ** 2
-    return HIGHLAND_MEV * np.sqrt(length / (RADIATION_LENGTH_MM * momentum2 * beta2)) * (1 - 0.038 * np.log(beta2))
+    log = np.log(np.minimum(reach / RADIATION_LENGTH_MM, 1) / beta2)
+    return HIGHLAND_MEV * np.sqrt(length / (RADIATION_LENGTH_MM * momentum2 * beta2)) * np.maximum(1 + 0.038 * log, 0.5)
 
 
 def scatter(direction: NDArray, theta0: NDArray, rng: np.random.Generator) -> NDArray:
