@@ -76,9 +76,10 @@ def label_tracks(
 
     Electrons and photons are showers, all others tracks; showers, nuclei and neutrons of fewer than 10 voxels are
     low-energy deposits. Where a trajectory tells its parent, an electron that a muon makes where it ends is a Michel
-    electron, another electron of a muon, pion, kaon or proton is a delta (of at least 3 voxels), and a shower belongs to
-    the first electron or photon above it, taking its species and momentum. Interactions are the file's vertices; without
-    them the places where primaries start; without both there are none. Unlike in PILArNet-M, touching pieces stay apart.
+    electron, another electron of a muon, pion, kaon or proton is a delta (of at least 3 voxels), and a shower belongs
+    to the first electron or photon above it, taking its species and momentum. Interactions are the file's vertices;
+    without them the places where primaries start; without both there are none. Unlike in PILArNet-M, pieces that touch
+    stay apart, so a shower has more, smaller fragments and more of it counts as low-energy deposits.
 
     track, pdg, vertex, sizes  (T,) ids, PDG codes, vertex ids (-1: not told) and numbers of owned voxels of the tracks
     seen                       trajectories of the event, may be empty

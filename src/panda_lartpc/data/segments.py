@@ -57,26 +57,35 @@ class Segments:
 def read_segments(path: Path, origin_cm: ArrayLike | None = None) -> Iterator[RawEvent]:
     """Turn the segments of a file into events in the layout of PILArNet-M v3_extra, in its order.
 
-    Each segment is cut at the walls of 3 mm voxels and its energy shared by length; all voxels are kept, so the energy of
-    an event is that of its segments. A voxel belongs to the track that left most energy in it, and holds all energy.
-    Clusters are tracks as the file has them; what they are labelled from is told by `segment_labels.label_tracks`.
-    Without a table of trajectories nothing tells Michel and delta electrons from showers, a shower's parts stay apart,
-    and momenta are missing; without vertex ids too, interactions are. A warning says so.
+    Each segment is cut at the walls of 3 mm voxels and its energy shared by length; all voxels are kept, so an event
+    has the energy of its segments. A voxel belongs to the track that left most energy in it, and holds all energy.
+    Clusters are tracks as the file has them, deltas and secondaries being tracks of their own; how they are labelled
+    is told by `segment_labels.label_tracks`. Without a table of trajectories nothing tells Michel and delta electrons
+    from showers, the parts of a shower are particles of their own, and momenta are missing; without vertex ids too,
+    interactions are. A warning says so. `pilarnet.write_pilarnet` makes a file of the events, ready for ingest.
 
     path       HDF5 file with a compound table `segments`, possibly one `trajectories`
-    origin_cm  (3,) where voxel (0, 0, 0) begins, in the frame of the file, for all its events; None centres the box that
-               bounds all segments of the file in the 768 voxels. What lies outside the voxels is left out with a warning
+    origin_cm  (3,) where voxel (0, 0, 0) begins, in the frame of the file, for all its events; None centres the box
+               that bounds all segments of the file. What lies outside the 768 voxels is left out with a warning
 
-    Raises FileNotFoundError; BadFile if a table or column is missing, or, without origin_cm, the file's events need more
-    than 768 voxels.
+    Raises FileNotFoundError; BadFile if a table or column is missing, or if, without origin_cm, the events of the file
+    do not fit into 768 voxels.
     """
     path = Path(path)
     segments, trajectories = _read_file(path)
     origin = _central_origin(segments, path) if origin_cm is None else np.asarray(origin_cm, dtype=np.float64)
     ids, first = np.unique(segments.event, return_index=True)
-    for row, event in enumerate(ids[np.argsort(first)]):
-        seen = trajectories.take(np.flatnonzero(trajectories.event == event))
-        yield _raw_event(f"{path.stem}_{row}", segments.take(np.flatnonzero(segments.event == event)), seen, origin)
+    ids = ids[np.argsort(first)]
+    rows = zip(_rows_of(segments.event, ids), _rows_of(trajectories.event, ids), strict=True)
+    for event, (own, seen) in enumerate(rows):
+        yield _raw_event(f"{path.stem}_{event}", segments.take(own), trajectories.take(seen), origin)
+
+
+def _rows_of(event: NDArray, ids: NDArray) -> list[NDArray]:
+    """Rows of each of the events `ids`, in their order."""
+    order = np.argsort(event, kind="stable")
+    first, last = (np.searchsorted(event[order], ids, side) for side in ("left", "right"))
+    return [order[a:b] for a, b in zip(first, last, strict=True)]
 
 
 def _read_file(path: Path) -> tuple[Segments, Trajectories]:
@@ -141,8 +150,8 @@ def _central_origin(segments: Segments, path: Path) -> NDArray[np.float64]:
     low, high = ends.min(axis=0), ends.max(axis=0)
     if (high - low >= BOX_CM).any():
         raise BadFile(
-            f"{path}: segments span {np.round(high - low, 1).tolist()} cm, more than the {BOX_CM:.1f} cm of the voxels; "
-            "give origin_cm, the corner of the part to keep"
+            f"{path}: segments span {np.round(high - low, 1).tolist()} cm, more than {BOX_CM:.1f} cm "
+            "of voxels; give origin_cm, the corner of the part to keep"
         )
     return (low + high - BOX_CM) / 2
 
