@@ -168,7 +168,7 @@ def save_record(
         "software": {"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}},
     }
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.write_text(json.dumps(record, indent=2, default=lambda n: n.item()) + "\n")  # numpy numbers
 
 
 def read_record(path: Path | str) -> dict:

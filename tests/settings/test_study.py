@@ -1,0 +1,87 @@
+"""One configuration, known keys only, each described and bounded."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from panda_lartpc.settings.section import ConfigError, Section
+from panda_lartpc.settings.study import Study, bounds, read_study, reference_rows, sections_in
+
+ROOT = Path(__file__).parents[2]
+
+
+def all_models(model: type[Section]) -> set[type[Section]]:
+    inside = [section for field in model.model_fields.values() for section in sections_in(field.annotation)]
+    return {model}.union(*(all_models(section) for section in inside))
+
+
+ALL_KEYS = [(model, key) for model in sorted(all_models(Study), key=lambda m: m.__name__) for key in model.model_fields]
+
+
+@pytest.mark.parametrize(("model", "key"), ALL_KEYS, ids=lambda value: getattr(value, "__name__", value))
+def test_every_key_is_described(model, key):
+    assert len(model.model_fields[key].description or "") > 10
+
+
+@pytest.mark.parametrize(("model", "key"), ALL_KEYS, ids=lambda value: getattr(value, "__name__", value))
+def test_every_number_has_bounds(model, key):
+    field = model.model_fields[key]
+    if field.annotation in (int, float):
+        assert bounds(field.metadata), f"{model.__name__}.{key} has no bounds"
+
+
+def test_the_models_of_all_sections_are_walked():
+    names = {model.__name__ for model in all_models(Study)}
+    assert names >= {"DataSettings", "SimulationSettings", "EventCounts", "ParticleKind", "SingleParticle"}
+
+
+@pytest.mark.parametrize(
+    "path", ["config.yaml", *(f"workflow/config/{p.name}" for p in (ROOT / "workflow/config").iterdir())]
+)
+def test_the_configurations_that_we_ship_are_valid(path):
+    assert read_study(yaml.safe_load((ROOT / path).read_text())).name
+
+
+def test_every_key_of_the_embedded_study_is_explained_on_its_line():
+    lines = [line.strip() for line in (ROOT / "config.yaml").read_text().splitlines()]
+    assert [line for line in lines if line and not line.endswith(":") and "#" not in line] == []
+
+
+def test_a_typo_is_refused_with_its_path_and_the_nearest_name():
+    with pytest.raises(ConfigError, match=r"^data\.min_enrgy_mev: unknown key; did you mean min_energy_mev\?$"):
+        read_study({"name": "x", "data": {"min_enrgy_mev": 0.1}})
+    with pytest.raises(ConfigError, match=r"^simulation\.events\.tran: unknown key; did you mean train\?$"):
+        read_study({"name": "x", "simulation": {"events": {"tran": 3}}})
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "A", "a b", "x" * 65])
+def test_names_that_make_bad_folders_are_refused(name):
+    with pytest.raises(ConfigError, match=r"^name: got "):
+        read_study({"name": name})
+
+
+def test_simulated_files_hold_every_event_once():
+    study = read_study(
+        {"name": "x", "simulation": {"events": {"train": 25, "val": 10, "test": 1}, "events_per_file": 10}}
+    )
+    files = study.simulated_files()
+    assert list(files["train"].values()) == [
+        {"first": 0, "n_events": 10},
+        {"first": 10, "n_events": 10},
+        {"first": 20, "n_events": 5},
+    ]
+    assert list(files["val"]) == ["val-00000"]
+    assert files["test"] == {"test-00000": {"first": 0, "n_events": 1}}
+    assert len({name for split in files.values() for name in split}) == 5
+
+
+def test_the_reference_page_has_every_key_with_the_default_that_holds():
+    rows = {key: (default, allowed) for key, default, allowed, _ in reference_rows()}
+    assert rows["name"][0] == "(required)"
+    assert rows["data.min_energy_mev"] == ("0.13", "float, >= 0, < 20")
+    assert rows["data.source"] == ("simulated", "simulated | files")
+    assert rows["simulation.rain.interactions"][0] == "[2, 4]"  # of the section that stands there, not of its model
+    assert rows["simulation.single_particle"] == ("null", "SingleParticle | null")
+    assert rows["simulation.vertex.table[].weight"] == ("1", "float, > 0")
+    assert all(description for *_, description in reference_rows())
