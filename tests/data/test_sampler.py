@@ -10,6 +10,7 @@ from panda_lartpc.data.columns import new_store
 from panda_lartpc.data.decode import decode
 from panda_lartpc.data.sampler import BLOCK_EVENTS, EventDataset, EventSampler, labelled_events, plan_in_order
 from panda_lartpc.data.store import PointWriter
+from panda_lartpc.settings.data import DataSettings
 from small_events import make_event
 
 N_POINTS = np.random.default_rng(0).integers(100, 1000, 3000)
@@ -33,6 +34,7 @@ def test_neighbours_of_the_store_are_spread_over_a_window():
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.05
 
 
+@settings(deadline=None)
 @given(st.integers(1, 64), st.integers(1000, 50_000), st.integers(0, 2**31), st.integers(1, 50), st.integers(1, 4000))
 def test_batches_keep_both_bounds_and_lose_no_sample(batch_events, batch_points, seed, n_events, total):
     n_points = N_POINTS[:n_events]
@@ -136,16 +138,24 @@ def test_the_reader_keeps_a_bounded_number_of_blocks(store, monkeypatch):
         assert len(dataset._blocks) <= 2
 
 
-def test_label_fractions_are_nested_and_never_empty():
-    for choice in ("first", "random"):
-        sets = [set(labelled_events(1000, percent, choice, seed=4)) for percent in (0.01, 1, 10, 100)]
-        assert [len(rows) for rows in sets] == [1, 10, 100, 1000]
-        assert sets[0] < sets[1] < sets[2] < sets[3]
-    assert labelled_events(1000, 1, "first", seed=0).tolist() == list(range(10))
-    assert labelled_events(1000, 1, "random", 0).tolist() != labelled_events(1000, 1, "random", 1).tolist()
+FIRST, RANDOM = (DataSettings(labelled=choice) for choice in ("first", "random"))
+
+
+@pytest.mark.parametrize("choice", [FIRST, RANDOM])
+def test_label_fractions_are_nested_and_never_empty(choice):
+    sets = [set(labelled_events(1000, percent, choice, seed=4)) for percent in (0.01, 1, 10, 100)]
+    assert [len(rows) for rows in sets] == [1, 10, 100, 1000]
+    assert sets[0] < sets[1] < sets[2] < sets[3]
+
+
+def test_labelled_events_are_the_first_ones_or_a_seeded_draw():
+    assert labelled_events(1000, 1, FIRST, seed=0).tolist() == list(range(10))
+    draws = [labelled_events(1000, 1, RANDOM, seed).tolist() for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0] == sorted(draws[0]) != list(range(10))
 
 
 @pytest.mark.parametrize("percent", [0, -1, 101])
 def test_label_fractions_outside_are_refused(percent):
     with pytest.raises(ValueError, match=f"label fraction is {percent} %, expected more than 0 and at most 100"):
-        labelled_events(1000, percent, "first", 0)
+        labelled_events(1000, percent, FIRST, 0)

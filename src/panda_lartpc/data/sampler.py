@@ -9,13 +9,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from panda_lartpc.data.events import Event
 from panda_lartpc.data.store import PointStore
+from panda_lartpc.settings.data import DataSettings
 
 # A compressed chunk holds some thirty events, and reading one event costs a whole chunk. Events are therefore shuffled
 # in two steps: blocks of neighbours over the whole split, then the events of a window of blocks, which a reader keeps.
@@ -157,18 +157,18 @@ class EventDataset:
         return self._blocks[block][row % BLOCK_EVENTS]
 
 
-def labelled_events(n_events: int, percent: float, choice: Literal["first", "random"], seed: int) -> NDArray[np.int64]:
+def labelled_events(n_events: int, percent: float, settings: DataSettings, seed: int) -> NDArray[np.int64]:
     """Rows of the K % of events whose labels a fine-tuning may use.
 
-    choice   "first": the first K % in file order, as in the paper, so that fractions are prefixes of one another;
-             "random": a draw seeded by `seed`, nested likewise
-    returns  rows in ascending order, at least one
+    settings.labelled  "first": the first K % in file order, as in the paper; "random": a draw seeded by `seed`.
+                       Either way a smaller fraction is a part of a larger one
+    returns            rows in ascending order, at least one
 
     Raises ValueError unless 0 < percent <= 100.
     """
     if not 0 < percent <= 100:
         raise ValueError(f"label fraction is {percent} %, expected more than 0 and at most 100")
     n_labelled = max(1, round(n_events * percent / 100))
-    if choice == "first":
+    if settings.labelled == "first":
         return np.arange(n_labelled)
     return np.sort(np.random.default_rng(seed).permutation(n_events)[:n_labelled])
