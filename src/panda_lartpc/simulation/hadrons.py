@@ -80,6 +80,8 @@ def break_up(parent: Flight, available: NDArray, least: int, proton_share: float
     forward       0 isotropic; 1 or more: nucleons follow the parent's direction
     Each nucleon costs its binding. Nothing is spent here: the caller keeps the books of the parent.
     """
+    if not len(parent):
+        return
     number = np.minimum(least + rng.poisson(available.clip(0) / 120), 8)
     owner = np.repeat(np.arange(len(parent)), number)
     share = rng.standard_exponential(len(owner))
@@ -115,6 +117,8 @@ def interact(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> tuple[ND
     pion, proton = (beam.kind == PI_PLUS) | (beam.kind == PI_MINUS), beam.kind == PROTON
     for chosen, shares in ((pion, PION_SHARES), (proton, PROTON_SHARES), (~pion & ~proton, KAON_SHARES)):
         rows = np.flatnonzero(chosen)
+        if not len(rows):
+            continue
         edges = np.cumsum([shares.elastic, shares.quasi_elastic, shares.charge_exchange, shares.absorption])
         outcome = np.searchsorted(edges, rng.random(len(rows)), side="right")
         kink = rows[outcome == 0]
@@ -136,6 +140,8 @@ def _scatter_quasi_elastic(beam: Flight, exchange: bool, ledger: Ledger, rng: np
 
     The energy transfer is then uniform between none and the most that kinematics allow.
     """
+    if not len(beam):
+        return
     mass = MASS[beam.kind]
     total = beam.kinetic_mev + mass
     momentum = np.sqrt(beam.kinetic_mev * (beam.kinetic_mev + 2 * mass))
@@ -158,6 +164,8 @@ def _scatter_quasi_elastic(beam: Flight, exchange: bool, ledger: Ledger, rng: np
 
 def _scatter_inelastic(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
     """The particle leaves with part of its energy; the rest sets nucleons free and may make a pion."""
+    if not len(beam):
+        return
     share = 0.2 + 0.6 * rng.random(len(beam))
     left = beam.kinetic_mev * share
     cosine = np.maximum(1 - 0.15 / share * rng.standard_exponential(len(beam)), -1)

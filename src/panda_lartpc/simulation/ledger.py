@@ -39,6 +39,10 @@ class Flight:
             none.astype(np.int64), none.astype(np.int64), np.zeros((3, 0)), np.zeros((3, 0)), none, none, none
         )
 
+    def joined(self, other: "Flight") -> "Flight":
+        """These particles and then the others."""
+        return Flight.join([self, other]) if len(other) else self
+
     @staticmethod
     def join(flights: list["Flight"]) -> "Flight":
         """All particles of several flights; `flights` has at least one member."""

@@ -18,6 +18,7 @@ FREE_PATH_MM = 300.0
 STAR_FROM_MEV = 20.0  # above, half of the interactions set nucleons free
 STAR_SHARE = 0.5
 PHOTON_FROM_MEV = 1.5  # the first excited state of argon-40 lies at 1.46 MeV
+MOST_PHOTON_MEV = 6.0
 PHOTON_SHARE = 0.35
 CAPTURE_SHARE = 0.5  # of slow neutrons that are captured near where they became slow; the rest wander off
 CAPTURE_PHOTONS_MEV = (4.7, 1.4)  # 6.1 MeV of argon-41 in two photons
@@ -57,8 +58,8 @@ def _capture(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
 
 
 def _excite(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> Flight:
-    """Inelastic scattering: a photon of 1.46 MeV up to what the neutron has, at most 6 MeV; it goes on with the rest."""
-    most = np.minimum(beam.kinetic_mev, 6.0)
+    """Inelastic scattering: a photon of 1.46 MeV or more; the neutron goes on with what it keeps."""
+    most = np.minimum(beam.kinetic_mev, MOST_PHOTON_MEV)
     photon = 1.46 + (most - 1.46) * rng.random(len(beam)) ** 2 * 0.9
     ledger.spawn(beam, GAMMA, Process.HADRONIC, photon, isotropic(len(beam), rng))
     left = np.maximum(beam.kinetic_mev - photon, 1e-3)

@@ -31,8 +31,10 @@ def fly_photons(beam: Flight, rng: np.random.Generator) -> tuple[Flight, NDArray
 
 def interact_photons(beam: Flight, process: NDArray, physics: Physics, ledger: Ledger, rng) -> Flight:
     """Make the electrons of the interactions; returns the photons that are left, scattered ones."""
-    _absorb(beam.take(process == 2), physics, ledger)
-    _convert(beam.take(process == 1), ledger, rng)
+    for code, emit in ((2, _absorb), (1, _convert)):
+        chosen = process == code
+        if chosen.any():
+            emit(beam.take(chosen), physics, ledger, rng)
     return _scatter(beam.take(process == 0), physics, ledger, rng)
 
 
@@ -41,7 +43,7 @@ def deposit_here(beam: Flight, energy: NDArray, ledger: Ledger) -> None:
     ledger.deposit(beam.row, beam.position_mm, beam.position_mm, energy, beam.time_ns)
 
 
-def _absorb(beam: Flight, physics: Physics, ledger: Ledger) -> None:
+def _absorb(beam: Flight, physics: Physics, ledger: Ledger, _rng: np.random.Generator) -> None:
     """Photoelectric: an electron of the photon's energy and direction, or a local deposit below the floor."""
     fast = beam.kinetic_mev > physics.photon_floor_mev
     electron = beam.take(fast)
@@ -51,7 +53,7 @@ def _absorb(beam: Flight, physics: Physics, ledger: Ledger) -> None:
     ledger.end(beam, at_rest=False)
 
 
-def _convert(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
+def _convert(beam: Flight, _physics: Physics, ledger: Ledger, rng: np.random.Generator) -> None:
     """Pair production. Both angles are of the order of m/E: dipoles in the rest frames, as for bremsstrahlung."""
     share = photons.split_pair(beam.kinetic_mev, rng)
     for pdg, part in ((11, share), (-11, 1 - share)):

@@ -29,6 +29,7 @@ from panda_lartpc.simulation.tracks import Deposits, Tracks
 MU_MINUS_LIFETIME_NS = 570.0  # in argon, shortened by capture (Klinskikh et al. 2008; Suzuki et al. 1987)
 _FOLLOWED = (*argon.CHARGED_PDG, argon.GAMMA, argon.NEUTRON, argon.NEUTRAL_PION)
 _CAPTURED = (argon.PI_MINUS, argon.K_MINUS)  # always, when stopped
+_BY_CODE = np.argsort(argon.CHARGED_PDG)
 _NEAR_MM = 10.0  # charged particles this near to the box may still be scattered back into it
 
 
@@ -107,25 +108,28 @@ def _admit(
     """Sort newborn particles into those in flight; π⁰ decay and nuclei stop where they are made."""
     new = ledger.newborn()
     while new is not None:
-        pion, nucleus = new.take(new.kind == argon.NEUTRAL_PION), new.take(new.kind == argon.ARGON_NUCLEUS)
-        is_photon, is_neutron = new.kind == argon.GAMMA, new.kind == argon.NEUTRON
-        is_charged = np.isin(new.kind, argon.CHARGED_PDG)
+        nucleus = new.kind == argon.ARGON_NUCLEUS
+        is_photon, is_neutron, is_pion = (new.kind == code for code in (argon.GAMMA, argon.NEUTRON, argon.NEUTRAL_PION))
+        is_charged = ~(is_photon | is_neutron | is_pion | nucleus)
         fresh = new.take(is_charged)
         fresh.kind = _row_of(fresh.kind)
-        charged = Flight.join([charged, fresh])
-        photon = Flight.join([photon, new.take(is_photon)])
-        neutron = Flight.join([neutron, new.take(is_neutron)])
-        decay_neutral_pions(pion, ledger, rng)
-        deposit_here(nucleus, nucleus.kinetic_mev, ledger)
-        ledger.end(nucleus, at_rest=True)
+        charged = charged.joined(fresh)
+        photon = photon.joined(new.take(is_photon))
+        if is_neutron.any():
+            neutron = neutron.joined(new.take(is_neutron))
+        if is_pion.any():
+            decay_neutral_pions(new.take(is_pion), ledger, rng)
+        if nucleus.any():
+            stopped = new.take(nucleus)
+            deposit_here(stopped, stopped.kinetic_mev, ledger)
+            ledger.end(stopped, at_rest=True)
         new = ledger.newborn()
     return charged, photon, neutron
 
 
 def _row_of(pdg: NDArray) -> NDArray:
     """Rows of argon.CHARGED_PDG for codes (N,) that are all in it."""
-    order = np.argsort(argon.CHARGED_PDG)
-    return order[np.searchsorted(argon.CHARGED_PDG, pdg, sorter=order)]
+    return _BY_CODE[np.searchsorted(argon.CHARGED_PDG[_BY_CODE], pdg)]
 
 
 def _come_to_rest(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
@@ -133,15 +137,19 @@ def _come_to_rest(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> Non
     if not len(beam):
         return
     ledger.end(beam, at_rest=True)
-    annihilate(beam.take(beam.kind == argon.POSITRON), ledger, rng)
-    negative_muon = beam.kind == argon.MU_MINUS
-    captured = (negative_muon & (rng.random(len(beam)) < MU_CAPTURE)) | np.isin(beam.kind, _CAPTURED)
+    positron = beam.kind == argon.POSITRON
+    if positron.any():
+        annihilate(beam.take(positron), ledger, rng)
+    unstable = np.flatnonzero(np.isfinite(argon.LIFETIME_NS[beam.kind]))
+    if not len(unstable):
+        return
+    beam = beam.take(unstable)
+    negative_muon, meson = beam.kind == argon.MU_MINUS, np.isin(beam.kind, _CAPTURED)
+    captured = meson | (negative_muon & (rng.random(len(beam)) < MU_CAPTURE))
     lifetime = np.where(negative_muon, MU_MINUS_LIFETIME_NS, argon.LIFETIME_NS[beam.kind])
-    unstable = np.isfinite(lifetime)
-    wait = np.where(unstable & ~np.isin(beam.kind, _CAPTURED), lifetime, 0.0) * rng.standard_exponential(len(beam))
-    beam.time_ns = beam.time_ns + wait
+    beam.time_ns = beam.time_ns + np.where(meson, 0.0, lifetime) * rng.standard_exponential(len(beam))
     capture_at_rest(beam.take(captured), ledger, rng)
-    decay(beam.take(unstable & ~captured), ledger, rng)
+    decay(beam.take(~captured), ledger, rng)
 
 
 def _escape(beam: Flight, away: NDArray, ledger: Ledger) -> tuple[Flight, NDArray]:
