@@ -1,4 +1,4 @@
-"""A real PILArNet-M event on the way of the data. Source: the example event of DeepLearnPhysics/Panda, test split, 7675."""
+"""A real PILArNet-M event on the way of the data: test split, 7675, the example of DeepLearnPhysics/Panda."""
 
 import numpy as np
 import pytest
