@@ -65,18 +65,18 @@ def test_a_voxel_belongs_to_the_track_with_most_energy_in_it_and_holds_all(tmp_p
     assert event.cluster.tolist() == [[0, -1, -1, -1, LED, -1], [2, 1, 1, -1, TRACK, 2], [3, 2, 2, -1, TRACK, 4]]
 
 
-def test_small_showers_nuclei_and_neutrons_are_low_energy_deposits(tmp_path):
+def test_small_showers_and_all_nuclei_and_neutrons_are_low_energy_deposits(tmp_path):
     rows = [
         line(0, 1, 11, (0, 1, 1), (0.3 * 9.5, 1, 1), dE=5),  # 10 voxels
         line(0, 2, 11, (0, 5, 1), (0.3 * 8.5, 5, 1), dE=5),  # 9 voxels
         line(0, 3, 22, (0, 9, 1), (0, 9, 1), dE=0.3),
         line(0, 4, 1000180400, (5, 9, 1), (5, 9, 1), dE=1.0),
-        line(0, 5, 2112, (9, 9, 1), (9, 9, 1), dE=1.0),
+        line(0, 5, 2112, (9, 9, 1), (9, 9 + 0.3 * 11.5, 1), dE=1.0),  # recoils at many places have one neutron's id
         line(0, 6, 2212, (13, 9, 1), (13, 9, 1), dE=4.0),  # a proton stays a track, however short
     ]
     (event,) = read_segments(write(tmp_path / "small.h5", segment_table(rows)), origin_cm=(0, 0, 0))
-    assert event.cluster.tolist() == [[12, -1, -1, -1, LED, -1], [10, 1, 1, -1, SHOWER, 1], [1, 6, 6, -1, TRACK, 4]]
-    assert event.point[12:22, 1].tolist() == [3.0] * 10  # points follow the order of their clusters
+    assert event.cluster.tolist() == [[23, -1, -1, -1, LED, -1], [10, 1, 1, -1, SHOWER, 1], [1, 6, 6, -1, TRACK, 4]]
+    assert event.point[23:33, 1].tolist() == [3.0] * 10  # points follow the order of their clusters
 
 
 def test_all_events_come_in_file_order_in_one_frame_centred_on_the_file(tmp_path):

@@ -74,7 +74,7 @@ def label_tracks(
 ) -> TrackLabels:
     """Label the tracks of one event as far as its file allows (ours, in the sense of Supera).
 
-    Electrons and photons are showers, all others tracks; showers, nuclei and neutrons of fewer than 10 voxels are
+    Electrons and photons are showers, all others tracks; showers of fewer than 10 voxels, neutrons and nuclei are
     low-energy deposits. Where a trajectory tells its parent, an electron that a muon makes where it ends is a Michel
     electron, another electron of a muon, pion, kaon or proton is a delta (of at least 3 voxels), and a shower belongs
     to the first electron or photon above it, taking its species and momentum. Interactions are the file's vertices;
@@ -89,10 +89,10 @@ def label_tracks(
     row = seen.row_of(track)
     motif, family, root = _ancestry(seen)
     motif, family, root = motif[row], family[row], root[row]  # (T,)
-    heavy = (np.abs(pdg) == 2112) | (np.abs(pdg) > NUCLEUS_PDG)
-    least = np.select([motif == DELTA, (motif == SHOWER) | heavy], [DELTA_VOXELS, SHOWER_VOXELS], 0)
+    least = np.select([motif == DELTA, motif == SHOWER], [DELTA_VOXELS, SHOWER_VOXELS], 0)
+    recoil = (np.abs(pdg) == 2112) | (np.abs(pdg) > NUCLEUS_PDG)
     return TrackLabels(
-        motif=np.where(sizes < least, LED, motif),
+        motif=np.where((sizes < least) | recoil, LED, motif),
         group=seen.track[family],
         species=_by_pdg(FILE_SPECIES, seen.pdg[family]).astype(np.int64),
         interaction=_interactions(vertex, seen.start_cm[root]),
