@@ -1,8 +1,9 @@
 """How fast events are ingested and read, beside what a user would do without the store. Run: `make bench`.
 
-One run measures everything on the same events: ingest and threshold; batches of 48 in the order of the sampler, read from
-the point store, from HDF5 variable-length rows by plain h5py, and from memory-mapped npy columns (no codec: the ceiling);
-and what other codecs would make of the point columns. Readers take turns, so that ratios hold on a noisy machine.
+One run measures everything on the same events: ingest and threshold; batches of 48 in the order of the sampler, read
+from the point store, from HDF5 variable-length rows by plain h5py, and from memory-mapped npy columns (no codec: the
+ceiling); and what other codecs would make of the point columns. Readers take turns, so that ratios hold on a noisy
+machine.
 """
 
 import argparse
