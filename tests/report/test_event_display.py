@@ -130,6 +130,7 @@ def test_browser_draws_points_at_voxel_centres_and_asks_no_host(tmp_path):
     event = make_event()
     write_event_page([event], tmp_path / "page.html", "Events")
     then = "const e = current(); document.title = JSON.stringify([e.cm.map((c) => Array.from(c)), e.hover])"
+    then += "; document.body.append(Object.assign(new Image(), {src: 'http://example.org/a.png'}))"  # is not let out
     document, picture, asked = open_in_browser(tmp_path / "page.html", tmp_path, then, address="#colour=motif")
     assert asked == []
     assert "<canvas" in document
