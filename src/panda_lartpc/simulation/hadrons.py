@@ -55,6 +55,7 @@ PROTON_SHARES = Shares(elastic=0.25, quasi_elastic=0.40, absorption=0.0, charge_
 KAON_SHARES = Shares(elastic=0.25, quasi_elastic=0.50, absorption=0.0, charge_exchange=0.0)
 ELASTIC_ANGLE = 0.2  # rad, projected width of the elastic kink
 PION_PRODUCTION_FROM_MEV = 500.0  # inelastic interactions with more to give away also make one pion
+EXCITED_FROM_MEV = 10.0  # left over after the nucleons: enough for photons
 NUCLEON_FLOOR_MEV = 2.0  # slower nucleons stay with the residual nucleus
 MU_CAPTURE = 0.74  # of stopped μ⁻ in argon, from the lifetimes 2197 ns (free) and about 570 ns (argon)
 
@@ -91,18 +92,26 @@ def break_up(parent: Flight, available: NDArray, least: int, proton_share: float
     way = isotropic(len(owner), rng) + forward * parent.direction[:, owner]
     code = np.where(rng.random(len(owner)) < proton_share, CHARGED_PDG[PROTON], NEUTRON)
     _spawn(parent.take(owner), code, process, kinetic, way / np.sqrt((way**2).sum(axis=0)), ledger)
-    excited = np.flatnonzero(available > 20)
-    photons = np.repeat(excited, rng.poisson(1.2, len(excited)))
-    energy = (1.0 + rng.standard_exponential(len(photons)) * 1.5).clip(max=8.0)
-    _spawn(parent.take(photons), GAMMA, process, energy, isotropic(len(photons), rng), ledger)
-    recoil = rng.random(len(excited)) * np.minimum(0.02 * available[excited], 2.0) + 1e-3
+    paid = np.bincount(owner, kinetic + NUCLEON_BINDING_MEV, len(parent))
+    _deexcite(parent, np.maximum(available - paid, 0), process, ledger, rng)
+
+
+def _deexcite(parent: Flight, left: NDArray, process: Process, ledger: Ledger, rng: np.random.Generator) -> None:
+    """Photons of 1 to 8 MeV and a short recoil from the residual nucleus, which has `left` (N,) MeV to give."""
+    excited = np.flatnonzero(left > EXCITED_FROM_MEV)
+    owner = np.repeat(excited, rng.poisson(1.2, len(excited)))
+    energy = (1.0 + 1.5 * rng.standard_exponential(len(owner))).clip(max=8.0)
+    asked = np.bincount(owner, energy, len(parent))
+    energy *= np.minimum(1, 0.8 * left / np.maximum(asked, 1e-9))[owner]
+    _spawn(parent.take(owner), GAMMA, process, energy, isotropic(len(owner), rng), ledger)
+    recoil = rng.random(len(excited)) * np.minimum(0.1 * left[excited], 2.0) + 1e-3
     _spawn(parent.take(excited), ARGON_NUCLEUS, process, recoil, isotropic(len(excited), rng), ledger)
 
 
 def _spawn(
     parent: Flight, pdg: NDArray | int, process: Process, kinetic: NDArray, way: NDArray, ledger: Ledger
 ) -> None:
-    """Spawn and charge the parent's account, which `interact` has emptied before."""
+    """Spawn, and credit the parent's account, to which its own kinetic energy is charged as spent."""
     ledger.spawn(parent, pdg, process, kinetic, way)
     ledger.spend(parent.row, -kinetic)
 
