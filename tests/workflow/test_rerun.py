@@ -1,0 +1,77 @@
+"""The workflow makes everything once, and again exactly what would come out differently."""
+
+import os
+import signal
+import subprocess
+import time
+
+from small_project import SETTINGS, Project
+
+RESULTS = (
+    *("raw/train/a.zarr", "raw/train/b.zarr", "raw/val/c.zarr", "raw/test/d.zarr"),
+    *(f"points/{split}.{end}" for split in ("train", "val", "test") for end in ("zarr", "events.parquet")),
+    *("events.html", "records/tracked.json", "records/ingest/train/a.json", "records/threshold/train.json"),
+)
+ADDED_COMMENT = ("import logging\n", "import logging  # a comment\n\n")
+
+
+def test_first_run_makes_everything(finished):
+    for name in RESULTS:
+        assert (finished.folder / "results/tiny" / name).exists(), name
+    assert (finished.folder / "results/mlflow.db").exists()
+    assert "5 events" in (finished.folder / "results/tiny/logs/threshold/train.log").read_text()
+
+
+def test_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.snakemake("all")
+
+
+def test_new_file_times_comments_docstrings_and_other_cores_rerun_nothing(finished):
+    for folder in ("src", "workflow", "profiles", "envs"):
+        for file in (finished.folder / folder).rglob("*"):
+            os.utime(file)
+    with (
+        finished.edited("src/panda_lartpc/data/ingest.py", *ADDED_COMMENT),
+        finished.edited("src/panda_lartpc/data/threshold.py", '"""', '"""Said differently. '),
+        finished.edited("workflow/scripts/ingest.py", '"""', '"""Said differently. '),
+        finished.edited("src/panda_lartpc/training/tracking.py", "%(levelname)-7s", "%(levelname)-9s"),
+    ):
+        assert finished.jobs("--cores", "1") == {}
+
+
+def test_a_changed_statement_reruns_the_rules_that_depend_on_it(finished):
+    with finished.edited("src/panda_lartpc/data/threshold.py", "\nlog = ", "\nCHANGED = 1\nlog = "):
+        assert finished.jobs() == {"threshold": 3, "event_display": 1, "track": 1, "all": 1}
+
+
+def test_a_changed_page_reruns_no_data(finished):
+    with finished.edited("src/panda_lartpc/report/event_page.py", '"""\n', '"""\nCHANGED = 1\n'):
+        assert finished.jobs() == {"event_display": 1, "all": 1}
+
+
+def test_a_changed_threshold_keeps_the_raw_stores(finished):
+    config = (SETTINGS[0], "data={source: files, root: events, min_points: 20, min_energy_mev: 0.2}", SETTINGS[2])
+    assert finished.jobs(config=config) == {"threshold": 3, "event_display": 1, "track": 1, "all": 1}
+
+
+def test_another_study_has_results_of_its_own(finished):
+    config = ("name=other", *SETTINGS[1:])
+    assert finished.jobs(config=config) == {"ingest": 4, "threshold": 3, "event_display": 1, "track": 1, "all": 1}
+
+
+def test_a_killed_run_is_completed_by_the_next(tmp_path):
+    project = Project(tmp_path, {"train/a": 20, "train/b": 20, "val/c": 1, "test/d": 1})
+    results, target = tmp_path / "results/tiny", "results/tiny/points/train.zarr"
+    command, options = project.command(target, "--config", *SETTINGS)
+    driver = subprocess.Popen(command, **options, start_new_session=True)
+    while not list(results.glob("raw/train/.*")) + list(results.glob("raw/train/*")):  # an ingest job is writing
+        assert driver.poll() is None, driver.stdout.read()
+        time.sleep(0.01)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not (tmp_path / target).exists()
+    assert "--unlock" in project.snakemake(target, fails=True)
+    project.snakemake("--unlock")
+    project.snakemake(target)
+    assert sorted(path.name for path in (results / "raw/train").iterdir()) == ["a.zarr", "b.zarr"]
+    assert "40 events kept" in (results / "logs/threshold/train.log").read_text()

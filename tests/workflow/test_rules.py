@@ -1,0 +1,63 @@
+"""Every rule is a complete data sheet, and the files of the workflow stay short."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from small_project import ROOT
+
+RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
+
+
+def rules(path: Path) -> dict[str, str]:
+    parts = re.split(r"^rule (\w+):\n", path.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+RULES = {name: text for path in RULE_FILES for name, text in rules(path).items()}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_is_complete(name):
+    text = RULES[name]
+    for entry in ("output:", "params:", "log:", "benchmark:", "conda:", "threads:", "resources:", "script:"):
+        assert f"    {entry}" in text, entry
+    assert f'source=source("{name}.py")' in text
+    assert f'"../scripts/{name}.py"' in text
+    assert "retries" not in text  # Snakemake applies a rule's retries again inside each Slurm job
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_a_rule_writes_lies_in_its_own_study(name):
+    written = re.split(r"\n    (?:params|conda):", RULES[name].split("    output:")[1])
+    paths = [path for part in (written[0], RULES[name].split("    log:")[1]) for path in re.findall(r'"(.*?)"', part)]
+    paths = [path for path in paths if not path.startswith("../") and "=" not in path]
+    assert len(paths) >= 3
+    assert all(path.startswith("results/{study}/") or not path.startswith("results") for path in paths)
+
+
+def test_each_script_is_the_door_of_one_rule():
+    assert sorted(RULES) == sorted(script.stem for script in SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_script_is_short_and_says_which_rule_calls_it(script):
+    lines = script.read_text().splitlines()
+    assert len(lines) <= 40
+    assert f"Called by rule `{script.stem}`." in lines[0]
+
+
+def test_snakefile_is_short():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) <= 60
+
+
+def test_simulated_files_are_known_from_the_configuration(finished):
+    config = ("name=sim", "simulation={events: {train: 25, val: 10, test: 5}, events_per_file: 10}")
+    jobs = finished.jobs("data", config=config)
+    assert jobs == {"simulate": 5, "ingest": 5, "threshold": 3, "data": 1}
+
+
+def test_lint_finds_nothing(finished):
+    assert "good condition" in finished.snakemake("--lint")
