@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTEST = OMP_NUM_THREADS=1 pytest -n $(TEST_JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint test test-slow ui unlock clean
+.PHONY: help setup demo lint test test-slow bench ui unlock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
@@ -52,6 +52,9 @@ test: lint ## lint and all tests but the slow ones
 
 test-slow: setup ## the slow tests
 	$(PYTEST) -m "slow and not gpu"
+
+bench: setup ## how fast events are ingested and read
+	python benchmarks/storage.py
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000

@@ -35,7 +35,6 @@ rule all:
     input:
         stores("points/{split}.zarr"),
         results("events.html"),
-        results("simulation.html") if study.data.source == "simulated" else [],
         results("records/tracked.json"),
 
 
