@@ -51,7 +51,9 @@ def step_charged(
     return moved.take(alive), moved.take(resting)
 
 
-def _energy_loss(beam: Flight, length: NDArray, loss: NDArray, tables: ChargedTables, physics: Physics, rng) -> NDArray:
+def _energy_loss(
+    beam: Flight, length: NDArray, loss: NDArray, tables: ChargedTables, physics: Physics, rng: np.random.Generator
+) -> NDArray:
     """Energy (N,) MeV lost continuously on `length` mm: mean at the middle of the step, and its fluctuation."""
     middle = np.maximum(beam.kinetic_mev - 0.5 * length * loss, 0.1 * beam.kinetic_mev)
     mean = length * tables.read(tables.loss, tables.locate(beam.kind, middle))
@@ -98,7 +100,9 @@ def _move(
     )  # fmt: skip
 
 
-def _discrete(beam: Flight, hit: NDArray, rates: NDArray, physics: Physics, ledger: Ledger, rng) -> NDArray:
+def _discrete(
+    beam: Flight, hit: NDArray, rates: NDArray, physics: Physics, ledger: Ledger, rng: np.random.Generator
+) -> NDArray:
     """The process that ended the step, for the particles `hit` (H,) of `beam`; changes `beam` in place.
 
     Rates are upper bounds; where a drawn process is refused by its true spectrum, nothing happens.
@@ -123,7 +127,7 @@ def _discrete(beam: Flight, hit: NDArray, rates: NDArray, physics: Physics, ledg
     return goes_on
 
 
-def _knock_on(beam: Flight, physics: Physics, ledger: Ledger, rng) -> tuple[NDArray, NDArray]:
+def _knock_on(beam: Flight, physics: Physics, ledger: Ledger, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     """Hard collisions with atomic electrons: kinetic energy (N,) and direction (3, N) of the particles afterwards."""
     cut, kinetic = physics.delta_cut_mev, beam.kinetic_mev
     identical = beam.kind == ELECTRON
@@ -150,7 +154,7 @@ def _knock_on(beam: Flight, physics: Physics, ledger: Ledger, rng) -> tuple[NDAr
     return left, direction
 
 
-def _radiate(beam: Flight, physics: Physics, ledger: Ledger, rng) -> tuple[NDArray, NDArray]:
+def _radiate(beam: Flight, physics: Physics, ledger: Ledger, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
     """Bremsstrahlung photons: kinetic energy (N,) and direction (3, N) of the particles afterwards.
 
     The photon's angle is that of a dipole in the electron's rest frame, isotropic there: of the order of m/E.

@@ -53,7 +53,9 @@ def _two_body_energy(mass: float, mass1: float, mass2: float) -> float:
     return (mass**2 + mass1**2 - mass2**2) / (2 * mass)
 
 
-def _boost(energy: NDArray, direction: NDArray, mass: float, parent: Flight, parent_mass: float):
+def _boost(
+    energy: NDArray, direction: NDArray, mass: float, parent: Flight, parent_mass: float
+) -> tuple[NDArray, NDArray]:
     """Kinetic energy (N,) and direction (3, N) in the laboratory of a product known in its parent's rest frame.
 
     energy (N,) total, direction (3, N) unit, mass: of the product at rest frame of the parent.
@@ -68,9 +70,15 @@ def _boost(energy: NDArray, direction: NDArray, mass: float, parent: Flight, par
 
 
 def _emit(
-    parent: Flight, parent_mass: float, pdg: NDArray | int, energy: NDArray, mass: float, direction, ledger
+    parent: Flight,
+    parent_mass: float,
+    pdg: NDArray | int,
+    energy: NDArray,
+    mass: float,
+    direction: NDArray,
+    ledger: Ledger,
 ) -> None:
-    """Spawn a decay product and charge the parent for what it did not pay."""
+    """Spawn a decay product and credit the parent's account with its kinetic energy; arguments as for `_boost`."""
     kinetic, lab = _boost(energy, direction, mass, parent, parent_mass)
     ledger.spawn(parent, pdg, Process.DECAY, kinetic, lab)
     ledger.spend(parent.row, -kinetic)

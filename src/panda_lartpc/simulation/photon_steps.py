@@ -29,7 +29,9 @@ def fly_photons(beam: Flight, rng: np.random.Generator) -> tuple[Flight, NDArray
     return moved, (rng.random(len(beam)) * bound[-1] >= bound).sum(axis=0)
 
 
-def interact_photons(beam: Flight, process: NDArray, physics: Physics, ledger: Ledger, rng) -> Flight:
+def interact_photons(
+    beam: Flight, process: NDArray, physics: Physics, ledger: Ledger, rng: np.random.Generator
+) -> Flight:
     """Make the electrons of the interactions; returns the photons that are left, scattered ones."""
     for code, emit in ((2, _absorb), (1, _convert)):
         chosen = process == code
