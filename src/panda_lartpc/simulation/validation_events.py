@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from panda_lartpc.data.events import RawEvent
 from panda_lartpc.detector import ELECTRON, ENERGY_THRESHOLD_MEV, LED, MOTIFS, MUON, PHOTON, PION, PROTON, SHOWER, TRACK
@@ -46,6 +49,12 @@ class EventSample:
     def n_events(self) -> int:
         """Number of events, those without points included."""
         return len(self.n_clusters)
+
+    def part(self, k: int, n_parts: int) -> "EventSample":
+        """The events whose number leaves the remainder `k` when divided by `n_parts`."""
+        mine = self.event % n_parts == k
+        columns = {name: getattr(self, name)[mine] for name in ("particle", "motif", "species", "cell", "energy_mev")}
+        return EventSample(event=self.event[mine] // n_parts, n_clusters=self.n_clusters[k::n_parts], **columns)
 
     def of_kind(self, kind: str) -> NDArray[np.bool_]:
         """(N,) which points belong to one of KINDS."""
@@ -143,10 +152,6 @@ def _per_event(sample: EventSample, chosen: NDArray | slice = slice(None)) -> ND
 
 
 def _n_blobs(cell: NDArray, event: NDArray) -> int:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
-
     # events lie far apart on a fourth axis, so that one tree serves all
     tree = cKDTree(np.column_stack([cell, event * 10]))
     pairs = tree.query_pairs(1.0, p=np.inf, output_type="ndarray")
