@@ -11,8 +11,8 @@ MIN_POINTS = 1024  # events with fewer points before the threshold are dropped (
 MOTIFS = ("shower", "track", "Michel", "delta", "LED")  # LED: low-energy deposit
 SHOWER, TRACK, MICHEL, DELTA, LED = range(5)
 
-# Ids 0-4 are those of PILArNet. Files store -1 for points without a species and 5 for kaons; published readers map -1 to
-# 5, which makes a kaon indistinguishable from "none". Here none is 5, as downstream code expects, and kaons are 6.
+# Ids 0-4 are those of PILArNet. Files store -1 for points without a species and 5 for kaons; published readers map -1
+# to 5, which makes a kaon indistinguishable from "none". Here none is 5, as downstream code expects, and kaons are 6.
 SPECIES = ("photon", "electron", "muon", "pion", "proton", "none", "kaon")
 PHOTON, ELECTRON, MUON, PION, PROTON, NO_SPECIES, KAON = range(7)
 
