@@ -33,7 +33,7 @@ def step_charged(
     rates = tables.read(tables.rates, at)  # (4, N)
     free = rng.standard_exponential(n) / np.maximum(rates.sum(axis=0), 1e-30)
     last = residual <= physics.final_range_mm
-    length = np.where(last, residual, np.minimum(physics.max_step_mm, np.maximum(STEP_SHARE * residual, 0.05)))
+    length = np.where(last, residual, np.minimum(physics.max_step_mm, STEP_SHARE * residual))
     struck = (free < length) & ~last
     length = np.where(struck, free, length)
     lost = _energy_loss(beam, length, loss, tables, physics, rng)
@@ -81,7 +81,13 @@ def fluctuation(xi: NDArray, top: NDArray, rng: np.random.Generator) -> NDArray:
 
 
 def _move(
-    beam: Flight, length: NDArray, lost: NDArray, reach: NDArray, physics: Physics, ledger: Ledger, rng
+    beam: Flight,
+    length: NDArray,
+    lost: NDArray,
+    reach: NDArray,
+    physics: Physics,
+    ledger: Ledger,
+    rng: np.random.Generator,
 ) -> Flight:
     """Particles after the step, along the chord between the directions before and after it; records the deposit."""
     direction, chord = beam.direction, beam.direction

@@ -20,8 +20,6 @@ from panda_lartpc.simulation.argon import (
     MUON_MASS,
     NEUTRAL_PION,
     NEUTRAL_PION_MASS,
-    PI_MINUS,
-    PI_PLUS,
     PION_MASS,
     SPEED_OF_LIGHT,
 )
@@ -30,7 +28,7 @@ from panda_lartpc.simulation.scattering import isotropic
 from panda_lartpc.simulation.tracks import Process
 
 MICHEL_ENDPOINT_MEV = (MUON_MASS**2 + ELECTRON_MASS**2) / (2 * MUON_MASS)  # 52.83, total energy
-KAON_TO_MUON = 0.754  # 0.6356 of K → μν, and of the rest (three-body modes) what is not K → π π⁰ in this two-mode model
+KAON_TO_MUON = 0.754  # 0.6356 / (0.6356 + 0.2067): K → μν and K → ππ⁰ alone; three-body modes are left out
 
 _MICHEL_X = np.linspace(0, 1, 2001)
 _MICHEL_CDF = 2 * _MICHEL_X**3 - _MICHEL_X**4  # of dN/dx = 2 x² (3 - 2x)
@@ -48,17 +46,17 @@ def decay_rate(kinetic: NDArray, species: int) -> NDArray:
     return MASS[species] / (momentum * SPEED_OF_LIGHT * LIFETIME_NS[species])
 
 
-def _two_body_energy(mass: float, mass1: float, mass2: float) -> float:
-    """Total energy (MeV) of the first product of a two-body decay at rest."""
+def _two_body_energy(mass: float | NDArray, mass1: float, mass2: float) -> float | NDArray:
+    """Total energy (MeV) of the first product of a two-body decay at rest, for each `mass` of the parent."""
     return (mass**2 + mass1**2 - mass2**2) / (2 * mass)
 
 
 def _boost(
-    energy: NDArray, direction: NDArray, mass: float, parent: Flight, parent_mass: float
+    energy: NDArray, direction: NDArray, mass: float, parent: Flight, parent_mass: float | NDArray
 ) -> tuple[NDArray, NDArray]:
     """Kinetic energy (N,) and direction (3, N) in the laboratory of a product known in its parent's rest frame.
 
-    energy (N,) total, direction (3, N) unit, mass: of the product at rest frame of the parent.
+    energy (N,) total and direction (3, N), unit, of the product in that frame; mass: the product's.
     """
     gamma = 1 + parent.kinetic_mev / parent_mass
     beta_gamma = np.sqrt(gamma**2 - 1)
@@ -71,7 +69,7 @@ def _boost(
 
 def _emit(
     parent: Flight,
-    parent_mass: float,
+    parent_mass: float | NDArray,
     pdg: NDArray | int,
     energy: NDArray,
     mass: float,
@@ -90,25 +88,34 @@ def decay(parent: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
     The parent's kinetic energy counts as spent, and what the charged products get counts as set free.
     """
     ledger.spend(parent.row, parent.kinetic_mev)
-    sign = np.sign(CHARGED_PDG[parent.kind])
-    muon = (parent.kind == MU_MINUS) | (parent.kind == MU_PLUS)
-    pion = (parent.kind == PI_MINUS) | (parent.kind == PI_PLUS)
-    kaon = (parent.kind == K_MINUS) | (parent.kind == K_PLUS)
-    kaon_to_muon = kaon & (rng.random(len(parent)) < KAON_TO_MUON)
-    for chosen, mass in ((muon, MUON_MASS), (pion, PION_MASS), (kaon_to_muon, KAON_MASS), (kaon & ~kaon_to_muon, -1.0)):
-        if not chosen.any():
-            continue
-        some, charge = parent.take(chosen), sign[chosen]
-        way = isotropic(len(some), rng)
-        if mass == MUON_MASS:
-            _emit(some, mass, 11 * charge, michel_energy(len(some), rng), ELECTRON_MASS, way, ledger)
-        elif mass > 0:  # a muon has the opposite PDG sign of the meson that it comes from
-            energy = np.full(len(some), _two_body_energy(mass, MUON_MASS, 0.0))
-            _emit(some, mass, -13 * charge, energy, MUON_MASS, way, ledger)
-        else:
-            charged = np.full(len(some), _two_body_energy(KAON_MASS, PION_MASS, NEUTRAL_PION_MASS))
-            _emit(some, KAON_MASS, 211 * charge, charged, PION_MASS, way, ledger)
-            _emit(some, KAON_MASS, NEUTRAL_PION, KAON_MASS - charged, NEUTRAL_PION_MASS, -way, ledger)
+    muon = np.isin(parent.kind, (MU_MINUS, MU_PLUS))
+    to_pions = np.isin(parent.kind, (K_MINUS, K_PLUS)) & (rng.random(len(parent)) > KAON_TO_MUON)
+    _to_electrons(parent.take(muon), ledger, rng)
+    _to_muons(parent.take(~muon & ~to_pions), ledger, rng)
+    _to_pions(parent.take(to_pions), ledger, rng)
+
+
+def _to_electrons(parent: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
+    """μ → e ν ν."""
+    pdg = 11 * np.sign(CHARGED_PDG[parent.kind])
+    energy = michel_energy(len(parent), rng)
+    _emit(parent, MUON_MASS, pdg, energy, ELECTRON_MASS, isotropic(len(parent), rng), ledger)
+
+
+def _to_muons(parent: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
+    """π → μ ν and K → μ ν. The muon of a positive meson has a negative PDG code."""
+    pdg = -13 * np.sign(CHARGED_PDG[parent.kind])
+    energy = _two_body_energy(MASS[parent.kind], MUON_MASS, 0.0)
+    _emit(parent, MASS[parent.kind], pdg, energy, MUON_MASS, isotropic(len(parent), rng), ledger)
+
+
+def _to_pions(parent: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
+    """K → π π⁰."""
+    pdg = 211 * np.sign(CHARGED_PDG[parent.kind])
+    way = isotropic(len(parent), rng)
+    charged = np.full(len(parent), _two_body_energy(KAON_MASS, PION_MASS, NEUTRAL_PION_MASS))
+    _emit(parent, KAON_MASS, pdg, charged, PION_MASS, way, ledger)
+    _emit(parent, KAON_MASS, NEUTRAL_PION, KAON_MASS - charged, NEUTRAL_PION_MASS, -way, ledger)
 
 
 def decay_neutral_pions(parent: Flight, ledger: Ledger, rng: np.random.Generator) -> None:

@@ -54,7 +54,7 @@ PION_SHARES = Shares(elastic=0.15, quasi_elastic=0.30, absorption=0.30, charge_e
 PROTON_SHARES = Shares(elastic=0.25, quasi_elastic=0.40, absorption=0.0, charge_exchange=0.0)
 KAON_SHARES = Shares(elastic=0.25, quasi_elastic=0.50, absorption=0.0, charge_exchange=0.0)
 ELASTIC_ANGLE = 0.2  # rad, projected width of the elastic kink
-PION_PRODUCTION_FROM_MEV = 500.0  # inelastic interactions with more to give away also make one pion
+PION_PRODUCTION_FROM_MEV = 500.0  # inelastic interactions with more than this to give away also make one pion
 EXCITED_FROM_MEV = 10.0  # left over after the nucleons: enough for photons
 NUCLEON_FLOOR_MEV = 2.0  # slower nucleons stay with the residual nucleus
 MU_CAPTURE = 0.74  # of stopped μ⁻: 1 - 570/2197, the lifetimes in argon (measured: 540 to 620 ns) and in vacuum
@@ -192,7 +192,7 @@ def _scatter_inelastic(beam: Flight, ledger: Ledger, rng: np.random.Generator) -
 def capture_at_rest(beam: Flight, ledger: Ledger, rng: np.random.Generator) -> None:
     """Stopped π⁻, K⁻ and captured μ⁻: nucleons and photons from the nucleus that took them. The track was ended before.
 
-    A pion gives its rest mass to two or more nucleons, mostly neutrons. A muon leaves about 20 MeV: a neutron or two
+    A meson gives its rest mass to two or more nucleons, mostly neutrons. A muon leaves about 26 MeV: a neutron or two
     and photons of a few MeV; its neutrino takes the rest.
     """
     meson = (beam.kind == PI_MINUS) | (beam.kind == K_MINUS)

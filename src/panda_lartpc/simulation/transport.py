@@ -4,10 +4,11 @@ What it does well: mean energy loss (Bethe, Berger-Seltzer), its fluctuations, d
 scattering, pair production and photoelectric absorption agree with tables of PDG, NIST and Geant4 to a few per cent.
 What is approximate: nuclear interactions of pions, kaons, protons and neutrons, and the capture of stopped negative
 particles, are tables of rough shares and energies that give the right topologies, not a cascade model; multiple
-scattering is Gaussian without single large-angle scatters (Highland's formula without its logarithm of the path);
-muons do not radiate (2 % of the loss at 10 GeV) and decay without polarisation; positrons annihilate at rest only;
-neutrons have one mean free path; K⁰ and heavier particles, Rayleigh scattering, atomic relaxation, photonuclear
-reactions and the Landau-Pomeranchuk-Migdal effect are left out. There is no electric field, recombination or readout.
+scattering is Gaussian without single large-angle scatters (Highland's formula, its logarithm taken at the residual
+range); muons do not radiate (2 % of the loss at 10 GeV) and decay without polarisation; positrons annihilate at rest
+only; neutrons have one mean free path; kaons have two decay modes and make no hyperons; K⁰ and heavier particles,
+Rayleigh scattering, atomic relaxation, photonuclear reactions and the Landau-Pomeranchuk-Migdal effect are left out.
+There is no electric field, recombination or readout.
 """
 
 from dataclasses import dataclass
