@@ -33,6 +33,6 @@ class DataSettings(Section):
     )
     labelled: Literal["first", "random"] = Field(
         "first",
-        description="which events make up a label fraction: the `first` in file order (the paper), or a seeded `random` "
-        "draw",
+        description="which events make up a label fraction: the `first` in file order (the paper), or a seeded "
+        "`random` draw",
     )
