@@ -35,6 +35,7 @@ rule all:
     input:
         stores("points/{split}.zarr"),
         results("events.html"),
+        results("simulation.html") if study.data.source == "simulated" else [],
         results("records/tracked.json"),
 
 

@@ -31,11 +31,10 @@ def test_rule_is_complete(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_what_a_rule_writes_lies_in_its_own_study(name):
-    written = re.split(r"\n    (?:params|conda):", RULES[name].split("    output:")[1])
-    paths = [path for part in (written[0], RULES[name].split("    log:")[1]) for path in re.findall(r'"(.*?)"', part)]
-    paths = [path for path in paths if not path.startswith("../") and "=" not in path]
+    written = RULES[name].split("    output:")[1].split("    params:")[0]
+    paths = [path for path in re.findall(r'"(.*?)"', written) if "/" in path and not path.startswith("../")]
     assert len(paths) >= 3
-    assert all(path.startswith("results/{study}/") or not path.startswith("results") for path in paths)
+    assert all(path.startswith("results/{study}/") for path in paths)
 
 
 def test_each_script_is_the_door_of_one_rule():

@@ -53,7 +53,9 @@ def raw_stores(wildcards):
 
 
 def records(wildcards):
-    """The records of all jobs that make data."""
-    stages = ["simulate", "ingest"] if study.data.source == "simulated" else ["ingest"]
-    of_files = [f"{stage}/{split}/{file}" for stage in stages for split in SPLITS for file in FILES[split]]
-    return [results(f"records/{name}.json") for name in [*of_files, *(f"threshold/{split}" for split in SPLITS)]]
+    """The records of all jobs of this study."""
+    names = [f"ingest/{split}/{file}" for split in SPLITS for file in FILES[split]]
+    names += [f"threshold/{split}" for split in SPLITS]
+    if study.data.source == "simulated":
+        names += [f"simulate/{split}/{file}" for split in SPLITS for file in FILES[split]] + ["validate_simulation"]
+    return [results(f"records/{name}.json") for name in names]

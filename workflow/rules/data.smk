@@ -7,10 +7,6 @@ rule simulate:
         hdf5="results/{study}/hdf5/{split}/{file}.h5",
         points="results/{study}/hdf5/{split}/{file}_points.npy",
         record="results/{study}/records/simulate/{split}/{file}.json",
-    params:
-        settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
-        events=lambda wildcards: SIMULATED[wildcards.split][wildcards.file],
-        source=source("simulate.py"),
     log:
         "results/{study}/logs/simulate/{split}_{file}.log",
     benchmark:
@@ -21,6 +17,10 @@ rule simulate:
     resources:
         runtime="2h",
         mem_mb=3000,
+    params:
+        settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
+        events=lambda wildcards: SIMULATED[wildcards.split][wildcards.file],
+        source=source("simulate.py"),
     script:
         "../scripts/simulate.py"
 
@@ -33,9 +33,6 @@ rule ingest:
     output:
         store=directory("results/{study}/raw/{split}/{file}.zarr"),
         record="results/{study}/records/ingest/{split}/{file}.json",
-    params:
-        settings=study.data.model_dump(mode="json", include={"bad_events"}),
-        source=source("ingest.py"),
     log:
         "results/{study}/logs/ingest/{split}_{file}.log",
     benchmark:
@@ -46,6 +43,9 @@ rule ingest:
     resources:
         runtime="2h",
         mem_mb=3000,
+    params:
+        settings=study.data.model_dump(mode="json", include={"bad_events"}),
+        source=source("ingest.py"),
     script:
         "../scripts/ingest.py"
 
@@ -58,11 +58,6 @@ rule threshold:
         store=directory("results/{study}/points/{split}.zarr"),
         index="results/{study}/points/{split}.events.parquet",
         record="results/{study}/records/threshold/{split}.json",
-    params:
-        settings=study.data.model_dump(
-            mode="json", include={"min_energy_mev", "min_points", "min_points_after", "bad_events"}
-        ),
-        source=source("threshold.py"),
     log:
         "results/{study}/logs/threshold/{split}.log",
     benchmark:
@@ -73,5 +68,10 @@ rule threshold:
     resources:
         runtime="8h",
         mem_mb=3000,
+    params:
+        settings=study.data.model_dump(
+            mode="json", include={"min_energy_mev", "min_points", "min_points_after", "bad_events"}
+        ),
+        source=source("threshold.py"),
     script:
         "../scripts/threshold.py"

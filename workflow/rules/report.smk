@@ -7,10 +7,6 @@ rule event_display:
         store=results(f"points/{study.display.split}.zarr"),
     output:
         page="results/{study}/events.html",
-    params:
-        settings=study.display.model_dump(mode="json"),
-        title=f"Events of the study “{study.name}”",
-        source=source("event_display.py"),
     log:
         "results/{study}/logs/event_display.log",
     benchmark:
@@ -21,8 +17,40 @@ rule event_display:
     resources:
         runtime="10m",
         mem_mb=2000,
+    params:
+        settings=study.display.model_dump(mode="json"),
+        title=f"Events of the study “{study.name}”",
+        source=source("event_display.py"),
     script:
         "../scripts/event_display.py"
+
+
+# The built-in simulation beside published values, on a page and in a table. Two files hold enough events for it.
+rule validate_simulation:
+    input:
+        files=lambda wildcards: [
+            f"results/{wildcards.study}/hdf5/train/{file}.h5" for file in list(SIMULATED["train"])[:2]
+        ],
+    output:
+        page="results/{study}/simulation.html",
+        table="results/{study}/simulation.csv",
+        record="results/{study}/records/validate_simulation.json",
+    log:
+        "results/{study}/logs/validate_simulation.log",
+    benchmark:
+        "results/{study}/benchmarks/validate_simulation.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="1h",
+        mem_mb=3000,
+    params:
+        settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
+        physics_events=study.validation.physics_events,
+        source=source("validate_simulation.py"),
+    script:
+        "../scripts/validate_simulation.py"
 
 
 # The records of all jobs as runs in MLflow. The database is no output: it holds every study, and Snakemake would delete it.
@@ -31,19 +59,19 @@ rule track:
         records=records,
     output:
         "results/{study}/records/tracked.json",
-    params:
-        database="results/mlflow.db",
-        source=source("track.py"),
     log:
         "results/{study}/logs/track.log",
     benchmark:
         "results/{study}/benchmarks/track.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
-    localrule: True
     threads: 1
     resources:
         runtime="10m",
         mem_mb=2000,
+    params:
+        database="results/mlflow.db",
+        source=source("track.py"),
     script:
         "../scripts/track.py"

@@ -19,6 +19,14 @@ class DisplaySettings(Section):
     n_events: int = Field(6, ge=1, le=50, description="number of events on the page; about 0.5 MB each")
 
 
+class ValidationSettings(Section):
+    """The page that compares the built-in simulation with published values."""
+
+    physics_events: int = Field(
+        200, ge=2, le=100_000, description="particles in each sample sent through liquid argon; errors shrink as 1/√n"
+    )
+
+
 class Study(Section):
     """A study: one configuration, one folder of results."""
 
@@ -29,6 +37,7 @@ class Study(Section):
     )
     data: DataSettings = Field(DataSettings(), description="where events come from and which are kept")
     simulation: SimulationSettings = Field(SimulationSettings(), description="the built-in event generator")
+    validation: ValidationSettings = Field(ValidationSettings(), description="the page that checks the simulation")
     display: DisplaySettings = Field(DisplaySettings(), description="the page with event displays")
 
     def simulated_files(self) -> dict[str, dict[str, dict[str, int]]]:
