@@ -21,7 +21,7 @@ from panda_lartpc.simulation.validation_physics import (
     electron_showers,
     michel_energies,
     photon_depths,
-    range_cm,
+    ranges_cm,
     stopping_power,
 )
 
@@ -88,12 +88,13 @@ def measure_physics(n: int, seed: int) -> PhysicsSamples:
     """Transport samples of `n` particles each (photons and muon decays: 3 n), reproducibly from `seed`."""
     rng = np.random.default_rng([seed, 77])  # apart from every batch of events
     edges = {"muon": np.array([0.5, 1, 2, 3, 5, 8, 13, 18, 25, 35, 50, 70, 90]), "proton": np.geomspace(0.4, 20, 11)}
+    depths = photon_depths(list(PHOTON_PATHS_CM), 3 * n, rng)
     rates = delta_rates(np.array(list(DELTA_RATES)), n, rng)
     return PhysicsSamples(
-        ranges={key: range_cm(*key, n, rng) for key in RANGES},
+        ranges=dict(zip(RANGES, ranges_cm(list(RANGES), n, rng), strict=True)),
         losses={p: (edges[p], *stopping_power(p, 300 if p == "muon" else 200, edges[p], n, rng)) for p in edges},
         michel_mev=michel_energies(3 * n, rng),
-        photons={mev: Estimate.mean(photon_depths(mev, 3 * n, rng)) for mev in PHOTON_PATHS_CM},
+        photons={mev: Estimate.mean(d) for mev, d in zip(PHOTON_PATHS_CM, depths, strict=True)},
         showers=electron_showers(SHOWER_MEV, n, rng),
         deltas=dict(zip(DELTA_RATES, rates, strict=True)),
     )

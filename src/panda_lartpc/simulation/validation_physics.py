@@ -3,6 +3,7 @@
 Each function makes its own particles in argon without end, all from one point along x, and measures them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from panda_lartpc.simulation.tracks import Process, Tracks
 from panda_lartpc.simulation.transport import Outcome, transport
 
 PDG = {"muon": -13, "pion": 211, "proton": 2212, "electron": 11, "photon": 22}
+MICHEL_END_MEV = MUON_MASS / 2
 SMOOTH = Physics(hadronic=False, decay_in_flight=False)  # what range tables describe
 # All ionisation stays on the track, as in tables of the total stopping power.
 NO_DELTAS = Physics(hadronic=False, decay_in_flight=False, delta_cut_mev=1e6)
@@ -34,25 +36,33 @@ class Estimate:
         return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
-def send(particle: str, kinetic_mev: float, n: int, rng: np.random.Generator, physics: Physics) -> Outcome:
-    """Transport `n` equal particles along x, each its own event, from the origin."""
+def send(
+    kinds: Sequence[tuple[str, float]], n: int, rng: np.random.Generator, physics: Physics, box_mm: float | None = None
+) -> Outcome:
+    """Transport `n` equal particles of each kind along x, each its own event, from the middle of a face of the box.
+
+    kinds   names of PDG and kinetic energies in MeV; the particles of kind k are tracks k n to (k + 1) n - 1
+    box_mm  edge of a box that they are followed in; None: argon without end, from the origin
+    """
+    total = n * len(kinds)
     primaries = Tracks(
-        event=np.arange(n, dtype=np.int32),
-        interaction=np.zeros(n, dtype=np.int32),
-        parent=np.full(n, -1, dtype=np.int32),
-        pdg=np.full(n, PDG[particle], dtype=np.int32),
-        process=np.full(n, Process.PRIMARY, dtype=np.int8),
-        kinetic_mev=np.full(n, float(kinetic_mev)),
-        direction=np.tile([1.0, 0.0, 0.0], (n, 1)),
-        position_mm=np.zeros((n, 3)),
-        time_ns=np.zeros(n),
+        event=np.arange(total, dtype=np.int32),
+        interaction=np.zeros(total, dtype=np.int32),
+        parent=np.full(total, -1, dtype=np.int32),
+        pdg=np.repeat([PDG[particle] for particle, _ in kinds], n).astype(np.int32),
+        process=np.full(total, Process.PRIMARY, dtype=np.int8),
+        kinetic_mev=np.repeat([float(kinetic) for _, kinetic in kinds], n),
+        direction=np.tile([1.0, 0.0, 0.0], (total, 1)),
+        position_mm=np.tile([0.0, 0.5, 0.5], (total, 1)) * (box_mm or 0),
+        time_ns=np.zeros(total),
     )
-    return transport(primaries, None, rng, physics)
+    return transport(primaries, box_mm, rng, physics)
 
 
-def range_cm(particle: str, kinetic_mev: float, n: int, rng: np.random.Generator) -> Estimate:
-    """Mean path length of a particle that only ionises and scatters until it stops."""
-    return Estimate.mean(send(particle, kinetic_mev, n, rng, SMOOTH).path_mm[:n] / 10)
+def ranges_cm(kinds: Sequence[tuple[str, float]], n: int, rng: np.random.Generator) -> list[Estimate]:
+    """Mean path length of each kind of particle if it only ionises and scatters until it stops."""
+    path_cm = send(kinds, n, rng, SMOOTH).path_mm[: n * len(kinds)] / 10
+    return [Estimate.mean(paths) for paths in path_cm.reshape(len(kinds), n)]
 
 
 def stopping_power(
@@ -62,7 +72,7 @@ def stopping_power(
 
     edges_cm  (K + 1,) ascending residual ranges; returns two (K,)
     """
-    outcome = send(particle, kinetic_mev, n, rng, NO_DELTAS)
+    outcome = send([(particle, kinetic_mev)], n, rng, NO_DELTAS)
     deposits = outcome.deposits
     own = np.flatnonzero(deposits.track < n)
     own = own[np.argsort(deposits.track[own], kind="stable")]  # deposits of one track are in the order of their making
@@ -86,7 +96,7 @@ def stopping_power(
 
 def michel_energies(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Total energies (MeV) of the positrons from `n` positive muons that stop."""
-    tracks = send("muon", 5.0, n, rng, Physics()).tracks
+    tracks = send([("muon", 5.0)], n, rng, Physics()).tracks
     parent = np.maximum(tracks.parent, 0)
     michel = (tracks.process == Process.DECAY) & (np.abs(tracks.pdg) == 11) & (np.abs(tracks.pdg[parent]) == 13)
     return tracks.kinetic_mev[michel] + ELECTRON_MASS
@@ -94,21 +104,21 @@ def michel_energies(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 def michel_density(energy_mev: NDArray) -> NDArray[np.float64]:
     """Spectrum of Michel electrons (1/MeV) without radiation and electron mass: 2x²(3 - 2x) with x = E / 52.83 MeV."""
-    end = MUON_MASS / 2
-    x = np.clip(energy_mev / end, 0, 1)
-    return 2 * x**2 * (3 - 2 * x) / end
+    x = np.asarray(energy_mev) / MICHEL_END_MEV
+    return np.where((x >= 0) & (x <= 1), 2 * x**2 * (3 - 2 * x) / MICHEL_END_MEV, 0.0)
 
 
-def photon_depths(kinetic_mev: float, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Distances (cm) to the first interaction of `n` photons."""
-    outcome = send("photon", kinetic_mev, n, rng, Physics())
-    child = np.flatnonzero((outcome.tracks.parent >= 0) & (outcome.tracks.parent < n))
-    local = np.flatnonzero(outcome.deposits.track < n)  # electrons too slow to be tracks
+def photon_depths(energies_mev: Sequence[float], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Distances (cm) to the first interaction of `n` photons of each energy (K,); returns (K, n)."""
+    outcome = send([("photon", energy) for energy in energies_mev], n, rng, Physics())
+    total = n * len(energies_mev)
+    child = np.flatnonzero((outcome.tracks.parent >= 0) & (outcome.tracks.parent < total))
+    local = np.flatnonzero(outcome.deposits.track < total)  # electrons too slow to be tracks
     photon = np.concatenate([outcome.tracks.parent[child], outcome.deposits.track[local]])
     time_ns = np.concatenate([outcome.tracks.time_ns[child], outcome.deposits.time_ns[local]])
-    first = np.full(n, np.inf)
+    first = np.full(total, np.inf)
     np.minimum.at(first, photon, time_ns)
-    return first * SPEED_OF_LIGHT / 10
+    return first.reshape(len(energies_mev), n) * SPEED_OF_LIGHT / 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +144,7 @@ class Showers:
 
 def electron_showers(kinetic_mev: float, n: int, rng: np.random.Generator) -> Showers:
     """Profiles of `n` showers along and across the direction of their electron."""
-    outcome = send("electron", kinetic_mev, n, rng, Physics())
+    outcome = send([("electron", kinetic_mev)], n, rng, Physics())
     deposits = outcome.deposits
     event = outcome.tracks.event[deposits.track]
     middle = (deposits.start_mm + deposits.end_mm) / 2
@@ -174,9 +184,9 @@ def _gamma_peak(depth: NDArray, profiles: NDArray, rng: np.random.Generator) -> 
 
 
 def delta_rates(thresholds_mev: NDArray, n: int, rng: np.random.Generator) -> list[Estimate]:
-    """Electrons knocked out by a 1 GeV muon above each threshold, per metre, from the first half metre."""
-    tracks = send("muon", 1000.0, n, rng, SMOOTH).tracks
-    first = (tracks.parent >= 0) & (tracks.parent < n) & (tracks.position_mm[:, 0] < 500)
-    first &= tracks.process == Process.IONISATION
-    counts = [int((tracks.kinetic_mev[first] > threshold).sum()) for threshold in thresholds_mev]
+    """Electrons knocked out by a 1 GeV muon above each threshold, per metre, on half a metre."""
+    tracks = send([("muon", 1000.0)], n, rng, SMOOTH, box_mm=500.0).tracks
+    own = (tracks.parent >= 0) & (tracks.parent < n) & (tracks.process == Process.IONISATION)
+    energy = tracks.kinetic_mev[own & (tracks.position_mm[:, 0] < 500)]
+    counts = [int((energy > threshold).sum()) for threshold in thresholds_mev]
     return [Estimate(count / (0.5 * n), float(np.sqrt(max(count, 1))) / (0.5 * n)) for count in counts]
