@@ -32,6 +32,17 @@ def log_energy(energy_mev: Tensor) -> Tensor:
     return 2 * (torch.log10(energy_mev + low) - bottom) / (top - bottom) - 1
 
 
+def point_features(position_vox: Tensor, energy_mev: Tensor, coordinates: bool) -> Tensor:
+    """What the network reads of each point (published Collect).
+
+    position_vox  (N, 3)
+    energy_mev    (N,)
+    returns       (N, 4)  normalised x, y, z and log energy; without `coordinates` (N, 1), log energy alone
+    """
+    energy = log_energy(energy_mev)[:, None]
+    return torch.cat([normalised(position_vox), energy], dim=1) if coordinates else energy
+
+
 def cells(position_vox: Tensor, offset: Tensor, grid: Grid, origin: Origin = "event") -> Tensor:
     """The cell of each point, counted from the smallest cell of its event (published GridSample).
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from panda_lartpc.geometry.curves import CURVES, MAX_DEPTH, curve_code, z_code
-from panda_lartpc.geometry.grid import event_of_point
+from panda_lartpc.geometry.grid import cells, event_of_point
 from panda_lartpc.geometry.neighbours import Neighbours, find_neighbours
 from panda_lartpc.geometry.patches import Patches, cut_patches
 from panda_lartpc.geometry.runs import Runs, runs_of_equal
+from panda_lartpc.settings.model import GeometrySettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +119,30 @@ class Pyramid:
         return _moved(self, device, non_blocking)
 
 
+def pyramid_of(position_vox: Tensor, offset: Tensor, settings: GeometrySettings) -> Pyramid:
+    """The pyramid of a packed batch of events, each with its own origin.
+
+    position_vox  (N, 3)
+    offset        (B+1,)  first point of each event, and N
+
+    Raises ValueError as `Pyramid.build`.
+    """
+    return Pyramid.build(
+        cells(position_vox, offset, settings.cell),
+        offset,
+        depth=settings.depth,
+        strides=settings.strides,
+        orders=settings.orders,
+        patch_size=settings.patch_size,
+    )
+
+
 def _level(
     key: Tensor, cell: Tensor, offset: Tensor, depth: int, order: Tensor, patch_size: int, pool: Runs | None
 ) -> Level:
     """One level; `key` (N,) is ascending, equal for points that share a cell of an event."""
-    cells = runs_of_equal(key)
-    first = cells.start[:-1]
+    occupied = runs_of_equal(key)
+    first = occupied.start[:-1]
     return Level(
         cell=cell,
         offset=offset,
@@ -131,7 +150,7 @@ def _level(
         order=order,
         patches=cut_patches(order, offset, patch_size),
         neighbours=find_neighbours(cell[first], event_of_point(offset, len(cell))[first], depth),
-        shared=cells if len(cells) < len(key) else None,
+        shared=occupied if len(occupied) < len(key) else None,
         pool=pool,
     )
 

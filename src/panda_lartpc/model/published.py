@@ -118,6 +118,8 @@ def released_conventions(settings: Mapping[str, Any], sizes: NetworkSizes) -> Tr
               `backbone`
     sizes     those of the weights
 
+    Grid, curve depth and energy scale stand in no configuration of a model; they are taken to be the published ones.
+
     Raises ValueError for a configuration that our network cannot have.
     """
     model = _mapping(settings.get("model", settings), "model in the configuration")
@@ -125,14 +127,11 @@ def released_conventions(settings: Mapping[str, Any], sizes: NetworkSizes) -> Tr
     for name, value in FIXED.items():
         if network.get(name, value) != value:
             raise ValueError(f"the configuration has {name} {network[name]!r}; only {value!r} can be read")
-    stages = [("enc", sizes.channels)] + ([("dec", sizes.decoder_channels)] if sizes.decoder_channels else [])
-    patches, heads = [], []
-    for part, channels in stages:
-        patches += network.get(f"{part}_patch_size", [RELEASED.patch_size])
-        counts = network.get(f"{part}_num_head", [c // RELEASED.head_channels for c in channels])
-        if len(counts) != len(channels):
-            raise ValueError(f"the configuration has {part}_num_head {counts} for {len(channels)} stages of weights")
-        heads += [c / n for c, n in zip(channels, counts, strict=True)]
+    patches, heads = [], []  # points per patch and channels per head, of every stage
+    for part, channels in (("enc", sizes.channels), ("dec", sizes.decoder_channels)):
+        if channels:  # a configuration may describe a decoder that the network does not have
+            patches += network.get(f"{part}_patch_size", [RELEASED.patch_size])
+            heads += [c / n for c, n in zip(channels, network.get(f"{part}_num_head", ()), strict=False)]
     if "num_heads" in model:  # of the set-prediction head
         heads.append(model["hidden_channels"] / model["num_heads"])
     if len(set(patches)) > 1 or len(set(heads)) > 1:
@@ -142,7 +141,7 @@ def released_conventions(settings: Mapping[str, Any], sizes: NetworkSizes) -> Tr
             "orders": tuple(network.get("order", RELEASED.orders)),
             "strides": tuple(network.get("stride", (2,) * (len(sizes.channels) - 1))),
             "patch_size": patches[0],
-            "head_channels": int(heads[0]),
+            "head_channels": int(heads[0]) if heads else RELEASED.head_channels,
             "in_channels": sizes.in_channels,
         }
     )

@@ -1,0 +1,1 @@
+"""The network of Panda: features and a pyramid in, features out."""

@@ -1,0 +1,102 @@
+"""A block: convolution as position encoding, attention, MLP, each added to what it reads (Panda section 3.2)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from panda_lartpc.geometry.pyramid import Level
+from panda_lartpc.model.attention import Attend, SerialisedAttention
+from panda_lartpc.model.sparse_conv import Convolve, SubmanifoldConv
+
+
+@dataclass(frozen=True)
+class BlockSettings:
+    """What all blocks of a network share.
+
+    head_dim     channels of an attention head
+    mlp_ratio    hidden over outer channels of the MLP
+    layer_scale  start of the factors on attention and MLP; None: no factors
+    """
+
+    head_dim: int
+    mlp_ratio: int
+    layer_scale: float | None
+
+
+class Block(nn.Module):
+    """One block of a stage; names of its parameters are the published ones."""
+
+    def __init__(self, channels: int, settings: BlockSettings, drop_path: float):
+        super().__init__()
+        self.cpe = nn.Sequential(
+            SubmanifoldConv(channels, channels), nn.Linear(channels, channels), nn.LayerNorm(channels)
+        )
+        self.norm1 = nn.Sequential(nn.LayerNorm(channels))
+        self.ls1 = nn.Sequential(LayerScale(channels, settings.layer_scale))
+        self.attn = SerialisedAttention(channels, settings.head_dim)
+        self.norm2 = nn.Sequential(nn.LayerNorm(channels))
+        self.ls2 = nn.Sequential(LayerScale(channels, settings.layer_scale))
+        self.mlp = nn.Sequential(MLP(channels, settings.mlp_ratio * channels))
+        self.drop_path = drop_path
+
+    def forward(
+        self,
+        values: Tensor,
+        level: Level,
+        order: int,
+        convolve: Convolve,
+        attend: Attend,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Features (N, C) of a level's points to (N, C), attending along order number `order`."""
+        rate = self.drop_path if self.training else 0.0
+        conv, linear, norm = self.cpe
+        values = values + norm(linear(conv(values, convolve)))
+        branch = self.ls1(self.attn(self.norm1(values), level.patches, order, attend))
+        values = values + drop_points(branch, rate, generator)
+        branch = self.ls2(self.mlp(self.norm2(values)))
+        return values + drop_points(branch, rate, generator)
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.fc1 = nn.Linear(channels, hidden)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden, channels)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Features (N, C) to (N, C)."""
+        return self.fc2(self.act(self.fc1(values)))
+
+
+class LayerScale(nn.Module):
+    """A learnt factor for each channel, or none (CaiT, arXiv:2103.17239)."""
+
+    def __init__(self, channels: int, start: float | None):
+        super().__init__()
+        self.gamma = None if start is None else nn.Parameter(torch.full((channels,), float(start)))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Features (N, C) to (N, C)."""
+        return values if self.gamma is None else values * self.gamma
+
+
+def drop_points(branch: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
+    """Stochastic depth: drop a branch for points drawn one by one, and scale it up for the others (published code).
+
+    branch     (N, C)
+    rate       probability to drop
+    generator  on the device of `branch`
+
+    Raises ValueError if something is to be drawn without a generator.
+    """
+    if rate == 0:
+        return branch
+    if generator is None:
+        raise ValueError(f"stochastic depth of {rate:.3g} needs a generator; pass one, or call eval() on the network")
+    keep = torch.rand(len(branch), 1, generator=generator, device=branch.device) >= rate
+    return branch * (keep / (1 - rate)).to(branch.dtype)

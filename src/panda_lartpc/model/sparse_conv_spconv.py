@@ -1,0 +1,37 @@
+"""Submanifold convolution by spconv 2 (https://github.com/traveller59/spconv), in float32."""
+
+import torch
+from spconv.core import ConvAlgo
+from spconv.pytorch import SparseConvTensor, SubMConv3d
+from torch import Tensor
+from torch.func import functional_call
+
+from panda_lartpc.geometry.grid import event_of_point
+from panda_lartpc.geometry.pyramid import Level
+
+
+class SpconvConvolution:
+    """Convolutions of the occupied cells of one level; they share one table of pairs, which spconv makes at the first.
+
+    spconv is kept from what it does wrong: indices are contiguous (else it returns other rows without a word), features
+    are float32 (bfloat16 fails), the bias is not its own (fails in evaluation on a CPU), and its default algorithm, which
+    crashes on a CPU, is used on GPUs alone. On a CPU use one thread: with more, spconv's own kernels mix up rows.
+    """
+
+    def __init__(self, level: Level):
+        first = level.shared.start[:-1] if level.shared is not None else slice(None)
+        event = event_of_point(level.offset, level.n_points)[first]
+        indices = torch.cat([event[:, None], level.cell[first]], dim=1).int().contiguous()  # (M, 4)
+        self.algorithm = None if indices.is_cuda else ConvAlgo.Native
+        nothing = torch.empty(len(indices), 1, device=indices.device)
+        self.cells = SparseConvTensor(nothing, indices, [1 << level.depth] * 3, len(level.offset) - 1)
+
+    def __call__(self, values: Tensor, weight: Tensor) -> Tensor:
+        """(M, C_in) features and (C_out, 3, 3, 3, C_in) weight to (M, C_out) float32."""
+        with torch.device("meta"):  # a frame for the weight, without one of its own
+            frame = SubMConv3d(weight.shape[-1], len(weight), 3, bias=False, indice_key="level", algo=self.algorithm)
+        with torch.autocast(values.device.type, enabled=False):
+            cells = self.cells.replace_feature(values.float().contiguous())
+            result = functional_call(frame, {"weight": weight.float()}, (cells,))
+        self.cells.indice_dict.update(result.indice_dict)
+        return result.features
