@@ -6,10 +6,14 @@ import pytest
 from panda_lartpc.data.checks import check_event
 from panda_lartpc.data.events import RawEvent
 from panda_lartpc.data.pilarnet import PilarnetFile
-from panda_lartpc.detector import DELTA, LED, MICHEL, SHOWER
+from panda_lartpc.detector import DELTA, LED, MICHEL, SHOWER, VOXEL_PITCH_MM
 from panda_lartpc.settings.simulation import SimulationSettings
 from panda_lartpc.simulation import simulate
+from panda_lartpc.simulation.fragments import build_fragments
+from panda_lartpc.simulation.generator import draw_primaries
 from panda_lartpc.simulation.simulate import simulate_events, simulate_file
+from panda_lartpc.simulation.transport import transport
+from panda_lartpc.simulation.voxels import sum_in_voxels
 
 # Small events, so that whole batches are cheap.
 TABLE = [
@@ -117,6 +121,20 @@ def test_deltas_and_michels_follow_the_rules(events):
             assert all(interaction[parent] == interaction[row])
     assert n_michel >= 3
     assert n_delta >= 1
+
+
+def test_michels_come_from_muons_that_stopped_in_the_box():
+    settings, rng = SimulationSettings(**SMALL), np.random.default_rng(6)
+    box_mm = settings.n_voxels * VOXEL_PITCH_MM
+    outcome = transport(draw_primaries(settings, 30, rng), box_mm, rng)
+    voxels = sum_in_voxels(outcome.deposits, outcome.tracks, settings.n_voxels)
+    fragments = build_fragments(outcome.tracks, voxels, settings.n_voxels)
+    heads = np.unique(fragments.head[fragments.motif == MICHEL])
+    muons = outcome.tracks.parent[heads]
+    assert len(heads) > 10
+    assert (np.abs(outcome.tracks.pdg[muons]) == 13).all()
+    assert outcome.at_rest[muons].all()
+    assert ((outcome.end_mm[muons] > 0) & (outcome.end_mm[muons] < box_mm)).all()
 
 
 def test_single_particle_events_keep_its_energy():
