@@ -53,7 +53,8 @@ test: lint ## lint and all tests but the slow ones
 test-slow: setup ## the slow tests
 	$(PYTEST) -m "slow and not gpu"
 
-bench: setup ## how fast events are ingested and read
+bench: setup ## how fast events are simulated, ingested and read
+	python benchmarks/simulation.py
 	python benchmarks/storage.py
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
