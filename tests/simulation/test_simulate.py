@@ -6,7 +6,7 @@ import pytest
 from panda_lartpc.data.checks import check_event
 from panda_lartpc.data.events import RawEvent
 from panda_lartpc.data.pilarnet import PilarnetFile
-from panda_lartpc.detector import DELTA, LED, MICHEL, SHOWER, VOXEL_PITCH_MM
+from panda_lartpc.detector import DELTA, LED, MICHEL, SHOWER, TRACK, VOXEL_PITCH_MM
 from panda_lartpc.settings.simulation import SimulationSettings
 from panda_lartpc.simulation import simulate
 from panda_lartpc.simulation.fragments import build_fragments
@@ -144,6 +144,15 @@ def test_single_particle_events_keep_its_energy():
     # What is missing: bremsstrahlung photons that leave the box, and voxels below 0.01 MeV.
     assert 95 < np.mean(energy) < 100.5
     assert np.mean([event.point[:, 0].mean() for event in events]) > 768 / 2 + 10
+
+
+def test_a_higher_delta_cut_leaves_fewer_electrons_beside_their_muons():
+    def voxels_off_the_track(cut: float) -> int:
+        single = {"particle": "muon", "kinetic_mev": (400, 400), "position": "centre", "direction": "along_x"}
+        events = simulate_events(SimulationSettings(single_particle=single, delta_cut_mev=cut), "test", 0, 5)
+        return sum(event.cluster[event.cluster[:, 4] != TRACK, 0].sum() for event in events)
+
+    assert voxels_off_the_track(0.35) > 1.3 * voxels_off_the_track(4.0)
 
 
 def test_a_wrong_request_is_refused():

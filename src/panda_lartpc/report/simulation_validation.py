@@ -123,8 +123,8 @@ def _table(rows: pd.DataFrame) -> str:
     lines = [
         f"<tr><td>{html.escape(row.quantity)}</td><td>{html.escape(row.unit)}</td>"
         + "".join(
-            f'<td class="number">{_number(value)}</td>'
-            for value in (row.simulated, row.uncertainty, row.reference, row.tolerance)
+            f'<td class="number">{_number(value, digits)}</td>'
+            for value, digits in ((row.simulated, 4), (row.uncertainty, 2), (row.reference, 4), (row.tolerance, 2))
         )
         + f'<td class="{row.passed}">{row.passed}</td><td>{html.escape(row.source)}</td></tr>'
         for row in rows.itertuples()
@@ -133,5 +133,5 @@ def _table(rows: pd.DataFrame) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def _number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def _number(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"

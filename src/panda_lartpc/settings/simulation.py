@@ -119,8 +119,17 @@ class SimulationSettings(Section):
 
     seed: int = Field(1, ge=0, lt=2**32, description="event e of a split is a function of these settings and e alone")
     events: EventCounts = Field(EventCounts(), description="simulated events of each split")
-    events_per_file: int = Field(500, ge=1, description="events in one HDF5 file; each file is one job")
+    events_per_file: int = Field(
+        500, ge=1, description="events in one HDF5 file; each file is one job, which costs least at multiples of 50"
+    )
     n_voxels: int = Field(N_VOXELS, ge=32, le=N_VOXELS, description="edge of the box (voxels of 3 mm)")
+    delta_cut_mev: float = Field(
+        0.35,
+        ge=0.05,
+        le=5,
+        description="electrons knocked out with more kinetic energy (MeV) fly on their own; the energy of others stays "
+        "on the track that made them. Lower is slower; 0.35 MeV is a range of half a millimetre",
+    )
     vertex: InteractionSettings = Field(MULTI_PARTICLE_VERTEX, description="several particles from one vertex")
     rain: InteractionSettings = Field(RAIN, description="single particles that mostly come from outside")
     inner_rain: InteractionSettings = Field(INNER_RAIN, description="single particles that start inside")

@@ -12,6 +12,7 @@ from panda_lartpc.detector import VOXEL_PITCH_MM
 from panda_lartpc.settings.simulation import SimulationSettings
 from panda_lartpc.simulation.generator import draw_primaries
 from panda_lartpc.simulation.labels import label_events
+from panda_lartpc.simulation.physics import Physics
 from panda_lartpc.simulation.transport import transport
 from panda_lartpc.simulation.voxels import sum_in_voxels
 
@@ -60,7 +61,8 @@ def simulate_file(path: Path, settings: SimulationSettings, split: str, first: i
 def _simulate_batch(settings: SimulationSettings, split: str, batch: int) -> Iterator[RawEvent]:
     rng = np.random.default_rng([settings.seed, SPLITS.index(split), batch])
     primaries = draw_primaries(settings, BATCH_EVENTS, rng)
-    outcome = transport(primaries, settings.n_voxels * VOXEL_PITCH_MM, rng)
+    physics = Physics(delta_cut_mev=settings.delta_cut_mev)
+    outcome = transport(primaries, settings.n_voxels * VOXEL_PITCH_MM, rng, physics)
     voxels = sum_in_voxels(outcome.deposits, outcome.tracks, settings.n_voxels)
     names = [f"{split}_{number}" for number in range(batch * BATCH_EVENTS, (batch + 1) * BATCH_EVENTS)]
     yield from label_events(outcome.tracks, voxels, names, settings.n_voxels)
