@@ -58,7 +58,7 @@ bench: setup ## how fast events are simulated, ingested and read
 	python benchmarks/storage.py
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
-	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000
+	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
 unlock: setup ## after a killed run: release the results folder, then run again
 	@snakemake --profile profiles/local --unlock
