@@ -110,6 +110,17 @@ def test_a_bremsstrahlung_shower_joins_its_electron_only_where_it_touches():
     assert fragments_of([electron, photon, positron], far)[0] == [0, 1, 1]
 
 
+def test_radiation_that_touches_its_michel_is_part_of_it():
+    michel = {"pdg": 11, "process": Process.DECAY, "parent": 0}
+    photon = {"pdg": 22, "process": Process.BREMSSTRAHLUNG, "parent": 1}
+    pair = {"pdg": 11, "process": Process.CONVERSION, "parent": 2}
+    cells = line(0, (5, 5, 5), 20) + line(1, (25, 5, 5), 15)
+    heads, motifs = fragments_of([MUON, michel, photon, pair], cells + line(3, (40, 5, 5), 12))
+    assert (heads, motifs) == ([0, 1, 1, 1], [TRACK, MICHEL, MICHEL, MICHEL])
+    heads, motifs = fragments_of([MUON, michel, photon, pair], cells + line(3, (42, 5, 5), 12))
+    assert (heads, motifs) == ([0, 1, 2, 2], [TRACK, MICHEL, SHOWER, SHOWER])
+
+
 def test_touching_showers_join_within_a_family_only():
     electron, photon = {"pdg": 11}, {"pdg": 22, "process": Process.BREMSSTRAHLUNG, "parent": 0}
     compton = {"pdg": 11, "process": Process.COMPTON, "parent": 1}
