@@ -5,55 +5,60 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from panda_lartpc.geometry.grid import Grid
+from panda_lartpc.geometry.grid import LOG_ENERGY_RANGE_MEV
 from panda_lartpc.provenance import atomic_path, file_digest
+from panda_lartpc.settings.model import EncoderSettings, GeometrySettings
+from panda_lartpc.settings.section import ConfigError, Section, read_section
 
 
-class TrainedWith(BaseModel):
+class TrainedWith(Section):
     """What weights mean, besides their shapes: with another grid, curve or energy scale they give wrong results.
 
-    cell                  grid of the points (geometry.grid.cells)
-    curve_depth           bits per axis of the cells of the finest level
-    orders, strides, patch_size   as geometry.pyramid.Pyramid.build takes them
-    head_channels         channels of one attention head
+    geometry              cells, levels, orders and patches
+    head_dim              channels of an attention head
     in_channels           features of a point
-    log_energy_range_mev  energies that map to -1 and, added, to +1 (geometry.grid.log_energy)
+    log_energy_range_mev  offset and upper end of the energy scale (geometry.grid.log_energy)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cell: Grid
-    curve_depth: int
-    orders: tuple[str, ...]
-    strides: tuple[int, ...]
-    patch_size: int
-    head_channels: int
+    geometry: GeometrySettings
+    head_dim: int
     in_channels: int
     log_energy_range_mev: tuple[float, float]
 
+    @classmethod
+    def of(cls, geometry: GeometrySettings, encoder: EncoderSettings) -> "TrainedWith":
+        """What weights of this encoder mean if they are trained here."""
+        return cls(
+            geometry=geometry,
+            head_dim=encoder.head_dim,
+            in_channels=encoder.n_features,
+            log_energy_range_mev=LOG_ENERGY_RANGE_MEV,
+        )
+
     def require(self, here: "TrainedWith", source: str) -> None:
-        """Refuse to use the weights of the file `source` where the conventions are those of `here`.
+        """Refuse to use the weights of the file `source` where they would mean what `here` says.
 
         Raises ValueError that lists every difference.
         """
-        wrong = [
-            f"{name} {theirs!r}, but here it is {ours!r}"
-            for name, theirs in self
-            if theirs != (ours := getattr(here, name))
-        ]
+        theirs, ours = self._flat(), here._flat()
+        wrong = [f"{key} {theirs[key]!r}, not {ours[key]!r}" for key in theirs if theirs[key] != ours[key]]
         if wrong:
             raise ValueError(
-                f"{source}: its weights were trained with {'; with '.join(wrong)}. Set the geometry to that of the "
-                f"weights (geometry.cell: {self.cell}), or train from scratch"
+                f"{source}: its weights were trained with {'; with '.join(wrong)}. Set the configuration to what the "
+                f"weights need (geometry.cell: {self.geometry.cell}), or train from scratch"
             )
 
+    def _flat(self) -> dict[str, object]:
+        """All values, those of the geometry under the names of their keys in the configuration."""
+        return {f"geometry.{name}": value for name, value in self.geometry} | self.model_dump(exclude={"geometry"})
 
-class Card(BaseModel):
+
+class Card(Section):
     """What a set of weights is and where it comes from.
 
     settings       all settings that the weights depend on
@@ -64,7 +69,7 @@ class Card(BaseModel):
     metrics        numbers measured with them
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # a metric may be infinite
 
     settings: dict[str, Any]
     trained_with: TrainedWith
@@ -126,6 +131,6 @@ def _read_card(path: Path) -> tuple[Card, str]:
     try:
         content = json.loads(path.read_text())
         digest = content.pop("weights_digest")
-        return Card.model_validate(content), digest
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ValidationError) as error:
+        return read_section(Card, content), digest
+    except (json.JSONDecodeError, AttributeError, KeyError, TypeError, ConfigError) as error:
         raise ValueError(f"{path}: not the card of a model ({error}); copy it again or run its rule again") from None

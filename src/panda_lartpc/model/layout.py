@@ -8,6 +8,9 @@ interactions).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from panda_lartpc.settings.model import DecoderSettings, EncoderSettings
+from panda_lartpc.settings.section import read_section
+
 Shapes = dict[str, tuple[int, ...]]
 
 KERNEL = (3, 3, 3)
@@ -19,30 +22,6 @@ OPTIONAL = ("embedding.mask_token", "anneal_progress")
 def is_optional(name: str) -> bool:
     """Whether a set of weights is complete with or without this name."""
     return name.endswith(OPTIONAL)
-
-
-@dataclass(frozen=True)
-class NetworkSizes:
-    """Sizes of encoder and decoder; the defaults are those of the published encoder (Panda section 3.2).
-
-    Stages run from the finest, 0, to the coarsest; without decoder the last two are empty.
-    """
-
-    channels: tuple[int, ...] = (48, 96, 192, 384, 512)
-    depths: tuple[int, ...] = (3, 3, 3, 9, 3)  # blocks per stage
-    in_channels: int = 4  # x, y, z and log-energy
-    mlp_ratio: int = 4
-    decoder_channels: tuple[int, ...] = ()
-    decoder_depths: tuple[int, ...] = ()
-
-    @property
-    def upcast_channels(self) -> int:
-        """Features per point where those of all stages are joined: 1232 for the published encoder."""
-        return sum(self.channels)
-
-
-PUBLISHED_ENCODER = NetworkSizes()
-PUBLISHED_SEMANTIC = NetworkSizes(decoder_channels=(64, 96, 192, 384), decoder_depths=(2, 2, 2, 2))
 
 
 @dataclass(frozen=True)
@@ -58,38 +37,33 @@ class PanopticSizes:
     mlp_ratio: int = 4
 
 
-PUBLISHED_PARTICLE = PanopticSizes(n_queries=32, n_classes=6, with_mlps=True)
-PUBLISHED_INTERACTION = PanopticSizes(n_queries=12, n_classes=2, with_mlps=False)
-
-
-def encoder_shapes(sizes: NetworkSizes) -> Shapes:
+def encoder_shapes(encoder: EncoderSettings) -> Shapes:
     """Weights of the encoder, without the optional mask token."""
-    first, *_ = sizes.channels
-    shapes = _linear("embedding.stem.linear", first, sizes.in_channels) | _norm("embedding.stem.norm", first)
-    for s, (c, depth) in enumerate(zip(sizes.channels, sizes.depths, strict=True)):
+    first, *_ = encoder.channels
+    shapes = _linear("embedding.stem.linear", first, encoder.n_features) | _norm("embedding.stem.norm", first)
+    for s, (c, depth) in enumerate(zip(encoder.channels, encoder.depths, strict=True)):
         if s:
-            shapes |= _linear(f"enc.enc{s}.down.proj", c, sizes.channels[s - 1]) | _norm(f"enc.enc{s}.down.norm.0", c)
+            shapes |= _linear(f"enc.enc{s}.down.proj", c, encoder.channels[s - 1]) | _norm(f"enc.enc{s}.down.norm.0", c)
         for i in range(depth):
-            shapes |= _block(f"enc.enc{s}.block{i}", c, sizes.mlp_ratio)
+            shapes |= _block(f"enc.enc{s}.block{i}", c, encoder)
     return shapes
 
 
-def decoder_shapes(sizes: NetworkSizes) -> Shapes:
-    """Weights of the semantic decoder; none where the sizes have no decoder."""
+def decoder_shapes(encoder: EncoderSettings, decoder: DecoderSettings) -> Shapes:
+    """Weights of the semantic decoder, which has one stage less than its encoder."""
     shapes = {}
-    below = (*sizes.decoder_channels[1:], sizes.channels[-1])
-    for s, (c, depth) in enumerate(zip(sizes.decoder_channels, sizes.decoder_depths, strict=True)):
-        for part, c_in in (("proj", below[s]), ("proj_skip", sizes.channels[s])):
+    below = (*decoder.channels[1:], encoder.channels[-1])
+    for s, (c, depth) in enumerate(zip(decoder.channels, decoder.depths, strict=True)):
+        for part, c_in in (("proj", below[s]), ("proj_skip", encoder.channels[s])):
             shapes |= _linear(f"dec.dec{s}.up.{part}.0", c, c_in) | _norm(f"dec.dec{s}.up.{part}.1", c)
         for i in range(depth):
-            shapes |= _block(f"dec.dec{s}.block{i}", c, sizes.mlp_ratio)
+            shapes |= _block(f"dec.dec{s}.block{i}", c, decoder)
     return shapes
 
 
-def semantic_head_shapes(sizes: NetworkSizes, n_classes: int) -> Shapes:
-    """Weights of the linear head on the decoder's features, or on the up-cast ones where there is no decoder."""
-    features, *_ = sizes.decoder_channels or (sizes.upcast_channels,)
-    return _linear("seg_head", n_classes, features)
+def semantic_head_shapes(n_features: int, n_classes: int) -> Shapes:
+    """Weights of the linear head on `n_features` of the decoder, or of the up-cast encoder."""
+    return _linear("seg_head", n_classes, n_features)
 
 
 def panoptic_head_shapes(sizes: PanopticSizes) -> Shapes:
@@ -117,20 +91,21 @@ def _norm(name: str, c: int) -> Shapes:
     return {f"{name}.weight": (c,), f"{name}.bias": (c,)}
 
 
-def _block(name: str, c: int, mlp_ratio: int) -> Shapes:
+def _block(name: str, c: int, settings: EncoderSettings | DecoderSettings) -> Shapes:
     """One block of encoder or decoder: convolution, attention, perceptron (Panda section 3.2)."""
+    hidden = settings.mlp_ratio * c
+    scales = {} if settings.layer_scale is None else {f"{name}.ls{i}.0.gamma": (c,) for i in (1, 2)}
     return (
         {f"{name}.cpe.0.weight": (c, *KERNEL, c), f"{name}.cpe.0.bias": (c,)}
         | _linear(f"{name}.cpe.1", c, c)
         | _norm(f"{name}.cpe.2", c)
         | _norm(f"{name}.norm1.0", c)
-        | {f"{name}.ls1.0.gamma": (c,)}
         | _linear(f"{name}.attn.qkv", 3 * c, c)
         | _linear(f"{name}.attn.proj", c, c)
         | _norm(f"{name}.norm2.0", c)
-        | {f"{name}.ls2.0.gamma": (c,)}
-        | _linear(f"{name}.mlp.0.fc1", mlp_ratio * c, c)
-        | _linear(f"{name}.mlp.0.fc2", c, mlp_ratio * c)
+        | _linear(f"{name}.mlp.0.fc1", hidden, c)
+        | _linear(f"{name}.mlp.0.fc2", c, hidden)
+        | scales
     )
 
 
@@ -147,25 +122,40 @@ def _panoptic_block(name: str, c: int, mlp_ratio: int) -> Shapes:
     return shapes | _linear(f"{name}.mask_mlp.fc1", c, c) | _linear(f"{name}.mask_mlp.fc2", c, c)
 
 
-def network_sizes(shapes: Mapping[str, Sequence[int]]) -> NetworkSizes:
-    """Sizes of encoder and decoder of a set of weights, told from the first block of each stage.
+def told_encoder(shapes: Mapping[str, Sequence[int]], head_dim: int) -> EncoderSettings:
+    """Settings of the encoder that a set of weights belongs to, told from the first block of each stage.
 
-    Raises ValueError naming the weight that would tell a size but is not there.
+    head_dim  channels of an attention head, which shapes do not tell
+
+    Raises ValueError if they tell no encoder of ours, naming the weight in question.
     """
-    n_stages, n_decoder = _count(shapes, "enc.enc{}."), _count(shapes, "dec.dec{}.")
-    channels = tuple(_shape(shapes, f"enc.enc{s}.block0.norm1.0.weight")[0] for s in range(n_stages))
-    if n_decoder not in (0, n_stages - 1):
+    stem = _shape(shapes, "embedding.stem.linear.weight", 2)
+    if stem[1] not in (1, 4):
+        raise ValueError(f"the encoder reads {stem[1]} features of a point; expected 4 (x, y, z, energy) or 1 (energy)")
+    return read_section(EncoderSettings, {"coordinates": stem[1] == 4} | _told_stages(shapes, "enc", head_dim))
+
+
+def told_decoder(shapes: Mapping[str, Sequence[int]], head_dim: int) -> DecoderSettings | None:
+    """Settings of the decoder that a set of weights belongs to, as `told_encoder`; None without `dec.*`."""
+    n_stages, n_encoder = _count(shapes, "dec.dec{}."), _count(shapes, "enc.enc{}.")
+    if n_stages not in (0, n_encoder - 1):
         raise ValueError(
-            f"{n_decoder} stages of a decoder above {n_stages} of an encoder; expected {n_stages - 1} or none"
+            f"{n_stages} stages of a decoder but {n_encoder} of an encoder; expected {n_encoder - 1} or none"
         )
-    return NetworkSizes(
-        channels=channels,
-        depths=tuple(_count(shapes, f"enc.enc{s}.block{{}}.") for s in range(n_stages)),
-        in_channels=_shape(shapes, "embedding.stem.linear.weight", 2)[1],
-        mlp_ratio=_shape(shapes, "enc.enc0.block0.mlp.0.fc1.weight")[0] // channels[0],
-        decoder_channels=tuple(_shape(shapes, f"dec.dec{s}.block0.norm1.0.weight")[0] for s in range(n_decoder)),
-        decoder_depths=tuple(_count(shapes, f"dec.dec{s}.block{{}}.") for s in range(n_decoder)),
-    )
+    return read_section(DecoderSettings, _told_stages(shapes, "dec", head_dim)) if n_stages else None
+
+
+def _told_stages(shapes: Mapping[str, Sequence[int]], part: str, head_dim: int) -> dict:
+    """What encoder (`enc`) and decoder (`dec`) have in common."""
+    stages = [f"{part}.{part}{s}" for s in range(_count(shapes, f"{part}.{part}{{}}."))]
+    channels = tuple(_shape(shapes, f"{stage}.block0.norm1.0.weight")[0] for stage in stages)
+    hidden = _shape(shapes, f"{part}.{part}0.block0.mlp.0.fc1.weight")[0]
+    return {
+        "channels": channels,
+        "depths": tuple(_count(shapes, f"{stage}.block{{}}.") for stage in stages),
+        "head_dim": head_dim,
+        "mlp_ratio": hidden // channels[0],
+    } | ({} if f"{part}.{part}0.block0.ls1.0.gamma" in shapes else {"layer_scale": None})
 
 
 def panoptic_sizes(shapes: Mapping[str, Sequence[int]]) -> PanopticSizes:

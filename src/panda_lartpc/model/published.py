@@ -17,24 +17,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from panda_lartpc.geometry.curves import CURVES
-from panda_lartpc.geometry.grid import LOG_ENERGY_RANGE_MEV
 from panda_lartpc.model.card import TrainedWith
-from panda_lartpc.model.layout import NetworkSizes
+from panda_lartpc.model.layout import Shapes, told_encoder
+from panda_lartpc.settings.model import GeometrySettings
+from panda_lartpc.settings.section import read_section
 
 State = dict[str, Tensor]
 Settings = dict[str, Any]
 
-RELEASED = TrainedWith(  # of the four published models
+# What the four published models were trained with: 2^11 cells hold an event of full size in this grid.
+RELEASED = GeometrySettings(
     cell="released",
-    curve_depth=11,  # bits that hold an event of full size in this grid
-    orders=CURVES,
+    depth=11,
     strides=(2, 2, 2, 2),
+    orders=("hilbert", "hilbert-trans", "z", "z-trans"),
     patch_size=256,
-    head_channels=16,
-    in_channels=4,
-    log_energy_range_mev=LOG_ENERGY_RANGE_MEV,
 )
+RELEASED_HEAD_DIM = 16
 # Settings of the published code that change what weights mean but neither names nor shapes; our network has these.
 FIXED = {"pre_norm": True, "qk_scale": None, "enable_rpe": False}
 
@@ -111,12 +110,12 @@ def _mapping(value: object, what: str) -> Mapping:
     return value
 
 
-def released_conventions(settings: Mapping[str, Any], sizes: NetworkSizes) -> TrainedWith:
+def released_conventions(settings: Mapping[str, Any], shapes: Shapes) -> TrainedWith:
     """What published weights mean: `RELEASED`, with what the configuration stored with them says otherwise.
 
     settings  the arguments of the model, or of a run with these under `model`; encoder and decoder may be nested under
               `backbone`
-    sizes     those of the weights
+    shapes    of the weights, which tell what the configuration may leave out
 
     Grid, curve depth and energy scale stand in no configuration of a model; they are taken to be the published ones.
 
@@ -128,20 +127,21 @@ def released_conventions(settings: Mapping[str, Any], sizes: NetworkSizes) -> Tr
         if network.get(name, value) != value:
             raise ValueError(f"the configuration has {name} {network[name]!r}; only {value!r} can be read")
     patches, heads = [], []  # points per patch and channels per head, of every stage
-    for part, channels in (("enc", sizes.channels), ("dec", sizes.decoder_channels)):
-        if channels:  # a configuration may describe a decoder that the network does not have
-            patches += network.get(f"{part}_patch_size", [RELEASED.patch_size])
-            heads += [c / n for c, n in zip(channels, network.get(f"{part}_num_head", ()), strict=False)]
+    # A configuration may describe a decoder that the network does not have.
+    for part in ("enc", "dec") if "dec.dec0.block0.norm1.0.weight" in shapes else ("enc",):
+        patches += network.get(f"{part}_patch_size", [])
+        pairs = zip(network.get(f"{part}_channels", []), network.get(f"{part}_num_head", []), strict=False)
+        heads += [channels / number for channels, number in pairs]
     if "num_heads" in model:  # of the set-prediction head
         heads.append(model["hidden_channels"] / model["num_heads"])
     if len(set(patches)) > 1 or len(set(heads)) > 1:
         raise ValueError(f"patches of {patches} points and heads of {heads} channels; expected the same at all stages")
-    return RELEASED.model_copy(
-        update={
-            "orders": tuple(network.get("order", RELEASED.orders)),
-            "strides": tuple(network.get("stride", (2,) * (len(sizes.channels) - 1))),
-            "patch_size": patches[0],
-            "head_channels": int(heads[0]) if heads else RELEASED.head_channels,
-            "in_channels": sizes.in_channels,
-        }
-    )
+    encoder = told_encoder(shapes, int(heads[0]) if heads else RELEASED_HEAD_DIM)
+    geometry = {
+        "cell": RELEASED.cell,
+        "depth": RELEASED.depth,
+        "strides": network.get("stride", (2,) * (len(encoder.channels) - 1)),
+        "orders": network.get("order", RELEASED.orders),
+        "patch_size": patches[0] if patches else RELEASED.patch_size,
+    }
+    return TrainedWith.of(read_section(GeometrySettings, geometry), encoder)

@@ -15,6 +15,7 @@ from panda_lartpc.detector import MOTIFS
 from panda_lartpc.model import layout
 from panda_lartpc.model.card import TrainedWith, load_model
 from panda_lartpc.model.published import read_export, read_pickled, released_conventions
+from panda_lartpc.settings.model import DecoderSettings, EncoderSettings
 
 Model = Literal["base", "semantic", "particle", "interaction"]
 Network = Literal["student", "teacher"]
@@ -29,7 +30,8 @@ class Weights:
     source        the file, for messages
     model         told from the names: base (encoder alone), semantic, particle or interaction
     tensors       all weights
-    trained_with  the conventions without which they mean nothing
+    trained_with  the conventions without which they mean nothing; `require` refuses others
+    encoder_settings, decoder_settings   of the networks that hold them; no decoder: None
     settings      configuration found with them; empty if there is none
     """
 
@@ -37,6 +39,8 @@ class Weights:
     model: Model
     tensors: Mapping[str, Tensor] = field(repr=False)
     trained_with: TrainedWith
+    encoder_settings: EncoderSettings
+    decoder_settings: DecoderSettings | None
     settings: Mapping[str, Any]
 
     @property
@@ -45,20 +49,15 @@ class Weights:
         return {name: tensor for name, tensor in self.tensors.items() if name.startswith(("embedding.", "enc."))}
 
     @property
-    def decoder(self) -> dict[str, Tensor]:
-        """`dec.*` of the semantic decoder; empty without one."""
-        return {name: tensor for name, tensor in self.tensors.items() if name.startswith("dec.")}
+    def network(self) -> dict[str, Tensor]:
+        """Those of the encoder and, where there is one, `dec.*` of the semantic decoder."""
+        return self.encoder | {name: tensor for name, tensor in self.tensors.items() if name.startswith("dec.")}
 
     @property
     def head(self) -> dict[str, Tensor]:
         """The head's weights, named from the head on: without `seg_head.` or `decoder.`; empty for a base model."""
         heads = ("seg_head.", "decoder.")
         return {name.split(".", 1)[1]: tensor for name, tensor in self.tensors.items() if name.startswith(heads)}
-
-    @property
-    def sizes(self) -> layout.NetworkSizes:
-        """Sizes of encoder and decoder."""
-        return layout.network_sizes(_shapes(self.tensors))
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def load_weights(
 ) -> LoadReport:
     """Copy weights into a module, in place and in the module's own precision.
 
-    weights        names as in `module.state_dict()`, as `Weights.encoder`, `.decoder` and `.head` give them
+    weights        names as in `module.state_dict()`, as `Weights.encoder`, `.network` and `.head` give them
     source         where they come from, for messages
     allow_partial  load what matches and leave the rest of the module as it is
 
@@ -146,10 +145,12 @@ def read_checkpoint(path: Path | str, network: Network = "student", allow_partia
         state, settings = read_pickled(path)
     try:
         tensors, label = canonical(state, network)
-        model = label or _told_model(tensors)
-        sizes = layout.network_sizes(_shapes(tensors))
-        trained_with = trained_with or released_conventions(settings, sizes)
-        report = compare(_expected(_shapes(tensors)), _shapes(tensors))
+        shapes = _shapes(tensors)
+        model = label or _told_model(shapes)
+        trained_with = trained_with or released_conventions(settings, shapes)
+        encoder = layout.told_encoder(shapes, trained_with.head_dim)
+        decoder = layout.told_decoder(shapes, trained_with.head_dim)
+        report = compare(_expected(shapes, encoder, decoder), shapes)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not (report.complete or allow_partial):
@@ -157,7 +158,7 @@ def read_checkpoint(path: Path | str, network: Network = "student", allow_partia
             f"{path}: not a whole {model} model:\n  {report}\nGet the file again, or pass allow_partial=True if it is "
             "meant to be so"
         )
-    return Weights(str(path), model, tensors, trained_with, settings)
+    return Weights(str(path), model, tensors, trained_with, encoder, decoder, settings)
 
 
 def canonical(state: Mapping[str, Tensor], network: Network = "student") -> tuple[dict[str, Tensor], Model | None]:
@@ -188,29 +189,30 @@ def canonical(state: Mapping[str, Tensor], network: Network = "student") -> tupl
     return renamed, next(iter(labels), None)
 
 
-def _told_model(tensors: Mapping[str, Tensor]) -> Model:
+def _told_model(shapes: layout.Shapes) -> Model:
     """The model that a set of weights belongs to, told from its names and its number of classes."""
-    parts = {name.split(".")[0] for name in tensors}
+    parts = {name.split(".")[0] for name in shapes}
     if "enc" not in parts:
-        raise ValueError(f"no weights of an encoder (enc.*); its {len(tensors)} names begin with {sorted(parts)[:8]}")
+        raise ValueError(f"no weights of an encoder (enc.*); its {len(shapes)} names begin with {sorted(parts)[:8]}")
     if "decoder" in parts:
-        n_classes = layout.panoptic_sizes(_shapes(tensors)).n_classes
+        n_classes = layout.panoptic_sizes(shapes).n_classes
         if n_classes not in MODEL_OF_CLASSES:
             raise ValueError(f"a head for {n_classes} classes; expected 6 (particle) or 2 (interaction)")
         return MODEL_OF_CLASSES[n_classes]
     return "semantic" if parts & {"dec", "seg_head"} else "base"
 
 
-def _expected(shapes: layout.Shapes) -> layout.Shapes:
-    """All weights of a whole model of the sizes that these weights tell."""
-    sizes = layout.network_sizes(shapes)
-    expected = layout.encoder_shapes(sizes) | layout.decoder_shapes(sizes)
+def _expected(shapes: layout.Shapes, encoder: EncoderSettings, decoder: DecoderSettings | None) -> layout.Shapes:
+    """All weights of a whole model with this encoder and decoder and the head that these weights tell."""
+    expected, n_features = layout.encoder_shapes(encoder), sum(encoder.channels)
     if any(name.startswith("decoder.") for name in shapes):
-        head = replace(layout.panoptic_sizes(shapes), in_channels=sizes.upcast_channels)
-        expected |= layout.panoptic_head_shapes(head)
-    if sizes.decoder_channels or "seg_head.weight" in shapes:
-        n_classes = shapes.get("seg_head.weight", (len(MOTIFS),))[0]
-        expected |= layout.semantic_head_shapes(sizes, n_classes)
+        expected |= layout.panoptic_head_shapes(replace(layout.panoptic_sizes(shapes), in_channels=n_features))
+    if decoder is not None:
+        expected |= layout.decoder_shapes(encoder, decoder)
+        n_features = decoder.channels[0]
+    if decoder is not None or "seg_head.weight" in shapes:
+        n_classes, *_ = shapes.get("seg_head.weight", (len(MOTIFS),))
+        expected |= layout.semantic_head_shapes(n_features, n_classes)
     return expected
 
 
