@@ -1,7 +1,13 @@
 import pytest
 
 from panda_lartpc.settings.section import ConfigError, Section, read_section
-from panda_lartpc.settings.simulation import InteractionSettings, ParticleKind, SimulationSettings, SingleParticle
+from panda_lartpc.settings.simulation import (
+    InteractionSettings,
+    ParticleKind,
+    RainSettings,
+    SimulationSettings,
+    SingleParticle,
+)
 
 MUONS = {"any_of": ["muon"], "kinetic_mev": [20, 420]}
 
@@ -16,12 +22,13 @@ def test_numbers_given_as_text_are_read_as_numbers():
     assert read_section(SimulationSettings, {"events": {"train": "12"}, "seed": "3"}).events.train == 12
 
 
-def test_a_study_with_smaller_events_can_be_expressed():
-    off = {"interactions": [0, 0], "particles": [1, 1], "inset_cm": 0, "table": [MUONS]}
-    vertex = {"interactions": [2, 4], "particles": [2, 4], "inset_cm": 20, "table": [MUONS]}
-    settings = read_section(SimulationSettings, {"vertex": vertex, "rain": off, "inner_rain": off, "n_voxels": 512})
-    assert settings.vertex.interactions == (2, 4)
+def test_a_study_with_smaller_events_names_only_what_differs():
+    raw = {"vertex": {"interactions": [2, 4], "particles": [2, 4], "table": [MUONS]}, "rain": {"interactions": [0, 0]}}
+    settings = read_section(SimulationSettings, raw | {"n_voxels": 256})
+    assert (settings.vertex.interactions, settings.vertex.inset_cm) == ((2, 4), 30)
     assert settings.vertex.table[0].kinetic_mev == (20, 420)
+    assert settings.rain.table == RainSettings().table
+    assert settings.inner_rain == SimulationSettings().inner_rain
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,6 @@ def test_a_wrong_value_is_refused_with_its_key(raw, message):
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("model", [SimulationSettings, InteractionSettings, ParticleKind, SingleParticle])
+@pytest.mark.parametrize("model", [SimulationSettings, InteractionSettings, RainSettings, ParticleKind, SingleParticle])
 def test_every_key_is_described(model: type[Section]):
     assert all(field.description for field in model.model_fields.values())

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from panda_lartpc.settings.section import ConfigError, Section
-from panda_lartpc.settings.simulation import MULTI_PARTICLE_VERTEX, RAIN
+from panda_lartpc.settings.simulation import RainSettings, VertexSettings
 from panda_lartpc.settings.study import Study, bounds, read_study, reference_rows, sections_in
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +83,8 @@ def test_the_reference_page_has_every_key_with_the_default_that_holds():
     assert rows["data.min_energy_mev"] == ("0.13", "float, >= 0, < 20")
     assert rows["data.source"] == ("simulated", "simulated | files")
     # The default is that of the section that stands there, not of its model.
-    assert rows["simulation.rain.interactions"][0] == str(list(RAIN.interactions))
-    assert rows["simulation.vertex.inset_cm"][0] == str(MULTI_PARTICLE_VERTEX.inset_cm)
+    assert rows["simulation.rain.interactions"][0] == str(list(RainSettings().interactions))
+    assert rows["simulation.vertex.inset_cm"][0] == str(VertexSettings().inset_cm)
     assert rows["simulation.single_particle"] == ("null", "SingleParticle | null")
     assert rows["simulation.vertex.table[].weight"] == ("1", "float, > 0")
     assert all(description for *_, description in reference_rows())

@@ -8,7 +8,7 @@ from panda_lartpc.simulation.generator import draw_primaries
 from panda_lartpc.simulation.tracks import Process
 
 MUONS = [{"any_of": ["muon"], "kinetic_mev": (1, 2)}]
-NO_RAIN = {"interactions": (0, 0), "particles": (1, 1), "inset_cm": 0, "table": MUONS}
+NO_RAIN = {"interactions": (0, 0)}
 
 
 def draw(n_events: int = 300, seed: int = 1, **changes):

@@ -21,7 +21,7 @@ TABLE = [
     {"any_of": ["electron", "photon", "pi0"], "number": (0, 1), "kinetic_mev": (30, 200)},
     {"any_of": ["proton"], "kinetic_mev": (50, 250)},
 ]
-OFF = {"interactions": (0, 0), "particles": (1, 1), "inset_cm": 0, "table": TABLE[2:]}
+OFF = {"interactions": (0, 0)}
 SMALL = {
     "vertex": {"interactions": (1, 2), "particles": (2, 3), "inset_cm": 5, "table": TABLE},
     "rain": OFF,

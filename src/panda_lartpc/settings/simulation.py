@@ -44,18 +44,40 @@ class ParticleKind(Section):
     kinetic_mev: KineticRange = Field(description="kinetic energy, uniform between these (MeV)")
 
 
-class InteractionSettings(Section):
-    """Interactions of one kind: each draws a number of particles and fills its table to that number."""
+def _interactions(default: tuple[int, int]) -> tuple[int, int]:
+    return Field(default, description="least and most interactions of this kind in one event; [0, 0] turns it off")
 
-    interactions: CountRange = Field(description="least and most interactions of this kind in one event")
-    particles: CountRange = Field(description="least and most particles that leave one interaction")
-    inset_cm: float = Field(
+
+def _particles(default: tuple[int, int]) -> tuple[int, int]:
+    return Field(default, description="least and most particles that leave one interaction")
+
+
+def _inset(default: float) -> float:
+    return Field(
+        default,
         ge=-100,
         le=100,
         description="vertices are uniform in the box less this margin (cm); if negative, in a box larger by that much, "
         "and those outside fly towards it",
     )
-    table: tuple[ParticleKind, ...] = Field(min_length=1, description="the lines that particles are drawn from")
+
+
+def _table(*default: ParticleKind) -> tuple[ParticleKind, ...]:
+    return Field(default, min_length=1, description="the lines that particles are drawn from")
+
+
+class InteractionSettings(Section):
+    """Interactions of one kind: each draws a number of particles and fills its table to that number.
+
+    The default tables are those of the SBN generator, with energies and numbers lowered until the events had the size
+    of PILArNet-M events: 4,300 points on average, 600 to 12,000 in nearly all of them, 40 % of those above threshold in
+    showers.
+    """
+
+    interactions: CountRange = _interactions((0, 0))
+    particles: CountRange = _particles((1, 1))
+    inset_cm: float = _inset(0)
+    table: tuple[ParticleKind, ...] = _table(ParticleKind(any_of=("muon",), kinetic_mev=(50, 1000)))
 
     @model_validator(mode="after")
     def _can_be_filled(self) -> Self:
@@ -68,6 +90,46 @@ class InteractionSettings(Section):
         return self
 
 
+class VertexSettings(InteractionSettings):
+    """Several particles from one vertex."""
+
+    interactions: CountRange = _interactions((1, 1))
+    particles: CountRange = _particles((2, 7))
+    inset_cm: float = _inset(30)
+    table: tuple[ParticleKind, ...] = _table(
+        ParticleKind(any_of=("electron", "muon"), number=(0, 1), weight=3, kinetic_mev=(50, 1800)),
+        ParticleKind(any_of=("pi0",), number=(0, 2), kinetic_mev=(50, 600)),
+        ParticleKind(any_of=("pion",), number=(0, 2), kinetic_mev=(50, 700)),
+        ParticleKind(any_of=("proton",), number=(0, 4), weight=3, kinetic_mev=(50, 600)),
+        ParticleKind(any_of=("photon",), number=(0, 2), kinetic_mev=(50, 600)),
+    )
+
+
+class RainSettings(InteractionSettings):
+    """Single particles that mostly come from outside."""
+
+    interactions: CountRange = _interactions((0, 2))
+    inset_cm: float = _inset(-20)
+    table: tuple[ParticleKind, ...] = _table(
+        ParticleKind(any_of=("muon",), weight=2, kinetic_mev=(50, 20_000)),
+        ParticleKind(any_of=("muon",), weight=5, kinetic_mev=(50, 1000)),
+        ParticleKind(any_of=("proton",), weight=1, kinetic_mev=(50, 600)),
+    )
+
+
+class InnerRainSettings(InteractionSettings):
+    """Single particles that start inside."""
+
+    interactions: CountRange = _interactions((0, 3))
+    inset_cm: float = _inset(20)
+    table: tuple[ParticleKind, ...] = _table(
+        ParticleKind(any_of=("muon",), weight=5, kinetic_mev=(50, 1000)),
+        ParticleKind(any_of=("proton",), weight=1, kinetic_mev=(50, 600)),
+        ParticleKind(any_of=("photon",), weight=2, kinetic_mev=(50, 600)),
+        ParticleKind(any_of=("electron",), weight=1, kinetic_mev=(50, 600)),
+    )
+
+
 class SingleParticle(Section):
     """One particle per event: for tests, teaching and calibration."""
 
@@ -75,43 +137,6 @@ class SingleParticle(Section):
     kinetic_mev: KineticRange = Field((100, 100), description="kinetic energy, uniform between these (MeV)")
     position: Literal["centre", "uniform"] = Field("uniform", description="start at the centre of the box, or anywhere")
     direction: Literal["isotropic", "along_x"] = Field("isotropic", description="first direction of flight")
-
-
-# The tables of the SBN generator, with energies and numbers lowered until the events had the size of PILArNet-M events:
-# 4,300 points on average, 600 to 12,000 in nearly all of them, and of the points above threshold 40 % in showers.
-MULTI_PARTICLE_VERTEX = InteractionSettings(
-    interactions=(1, 1),
-    particles=(2, 7),
-    inset_cm=30,
-    table=(
-        ParticleKind(any_of=("electron", "muon"), number=(0, 1), weight=3, kinetic_mev=(50, 1800)),
-        ParticleKind(any_of=("pi0",), number=(0, 2), kinetic_mev=(50, 600)),
-        ParticleKind(any_of=("pion",), number=(0, 2), kinetic_mev=(50, 700)),
-        ParticleKind(any_of=("proton",), number=(0, 4), weight=3, kinetic_mev=(50, 600)),
-        ParticleKind(any_of=("photon",), number=(0, 2), kinetic_mev=(50, 600)),
-    ),
-)
-RAIN = InteractionSettings(
-    interactions=(0, 2),
-    particles=(1, 1),
-    inset_cm=-20,
-    table=(
-        ParticleKind(any_of=("muon",), weight=2, kinetic_mev=(50, 20_000)),
-        ParticleKind(any_of=("muon",), weight=5, kinetic_mev=(50, 1000)),
-        ParticleKind(any_of=("proton",), weight=1, kinetic_mev=(50, 600)),
-    ),
-)
-INNER_RAIN = InteractionSettings(
-    interactions=(0, 3),
-    particles=(1, 1),
-    inset_cm=20,
-    table=(
-        ParticleKind(any_of=("muon",), weight=5, kinetic_mev=(50, 1000)),
-        ParticleKind(any_of=("proton",), weight=1, kinetic_mev=(50, 600)),
-        ParticleKind(any_of=("photon",), weight=2, kinetic_mev=(50, 600)),
-        ParticleKind(any_of=("electron",), weight=1, kinetic_mev=(50, 600)),
-    ),
-)
 
 
 class SimulationSettings(Section):
@@ -130,9 +155,9 @@ class SimulationSettings(Section):
         description="electrons knocked out with more kinetic energy (MeV) fly on their own; the energy of others stays "
         "on the track that made them. Lower is slower; 0.35 MeV is a range of half a millimetre",
     )
-    vertex: InteractionSettings = Field(MULTI_PARTICLE_VERTEX, description="several particles from one vertex")
-    rain: InteractionSettings = Field(RAIN, description="single particles that mostly come from outside")
-    inner_rain: InteractionSettings = Field(INNER_RAIN, description="single particles that start inside")
+    vertex: VertexSettings = Field(VertexSettings(), description="several particles from one vertex")
+    rain: RainSettings = Field(RainSettings(), description="single particles that mostly come from outside")
+    inner_rain: InnerRainSettings = Field(InnerRainSettings(), description="single particles that start inside")
     single_particle: SingleParticle | None = Field(
         None, description="if given, each event is one particle of this kind, and the three tables are not used"
     )
