@@ -135,14 +135,7 @@ def read_checkpoint(path: Path | str, network: Network = "student", allow_partia
     code, or is no complete model, naming all missing, unexpected and mis-shaped weights.
     """
     path = Path(path)
-    trained_with = None
-    if path.is_dir():
-        state, settings = read_export(path)
-    elif path.suffix == ".safetensors":
-        state, card = load_model(path)
-        settings, trained_with = card.settings, card.trained_with
-    else:
-        state, settings = read_pickled(path)
+    state, settings, trained_with = _open(path)
     try:
         tensors, label = canonical(state, network)
         shapes = _shapes(tensors)
@@ -159,6 +152,16 @@ def read_checkpoint(path: Path | str, network: Network = "student", allow_partia
             "meant to be so"
         )
     return Weights(str(path), model, tensors, trained_with, encoder, decoder, settings)
+
+
+def _open(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any], TrainedWith | None]:
+    """Weights as the file has them, their configuration, and, in our format alone, what they were trained with."""
+    if path.is_dir():
+        return *read_export(path), None
+    if path.suffix == ".safetensors":
+        state, card = load_model(path)
+        return state, card.settings, card.trained_with
+    return *read_pickled(path), None
 
 
 def canonical(state: Mapping[str, Tensor], network: Network = "student") -> tuple[dict[str, Tensor], Model | None]:
