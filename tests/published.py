@@ -66,8 +66,8 @@ def random_tracks(n_points: list[int], size: int, generator: torch.Generator) ->
     """Cells of thin random walks, different within an event, and their offset; order is random."""
     events = []
     for n in n_points:
-        steps = torch.randint(-1, 2, (40 * n + 100, 3), generator=generator)
-        walk = torch.unique((steps.cumsum(0) + size // 2).clamp(0, size - 1), dim=0)
+        walk = torch.randint(-1, 2, (40 * n + 100, 3), generator=generator).cumsum(0) % (2 * size)
+        walk = torch.unique(torch.minimum(walk, 2 * size - 1 - walk), dim=0)  # reflected by the walls
         cells = walk[torch.randperm(len(walk), generator=generator)[:n]]
         assert len(cells) == n
         events.append(cells - cells.amin(0))

@@ -11,11 +11,11 @@ from panda_lartpc.model.rows import empty_slots, fill_slots
 
 
 def flash_attend(varlen_qkvpacked: Callable[..., Tensor]) -> Attend:
-    """Attention through `flash_attn.flash_attn_varlen_qkvpacked_func`, or a function of the same signature:
+    """Attention through `flash_attn.flash_attn_varlen_qkvpacked_func`, or a function of the same signature.
 
-    (qkv (S, 3, H, D), cu_seqlens (n + 1,) int32, max_seqlen) → (S, H, D), sequences packed one after another.
-    FlashAttention has no float32: as in the published code, queries, keys and values become bfloat16, and the result has
-    the type that they had.
+    That is (qkv (S, 3, H, D), cu_seqlens (n + 1,) int32, max_seqlen) → (S, H, D), sequences packed one after another.
+    FlashAttention has no float32: as in the published code, queries, keys and values become bfloat16, and the result
+    has the type that they had.
     """
 
     def attend(qkv: Tensor, patches: Patches, order: int) -> Tensor:

@@ -1,5 +1,6 @@
 """A block: convolution as position encoding, attention, MLP, each added to what it reads (Panda section 3.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,6 +84,13 @@ class LayerScale(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Features (N, C) to (N, C)."""
         return values if self.gamma is None else values * self.gamma
+
+
+def drop_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:
+    """Rates of stochastic depth, for each stage those of its blocks: from 0 in the first block of all to `highest`."""
+    n_blocks = sum(depths)
+    rates = [highest * k / max(n_blocks - 1, 1) for k in range(n_blocks)]
+    return [rates[sum(depths[:s]) : sum(depths[: s + 1])] for s in range(len(depths))]
 
 
 def drop_points(branch: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend
-from panda_lartpc.model.block import BlockSettings
+from panda_lartpc.model.block import BlockSettings, drop_rates
 from panda_lartpc.model.encoder import Encoder, add_blocks, initialise, run_blocks
 from panda_lartpc.model.rows import spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend
@@ -60,12 +60,12 @@ class Decoder(nn.Module):
         self.backends = backends
         blocks = BlockSettings(settings.head_dim, settings.mlp_ratio, settings.layer_scale)
         # The probability to drop falls on the way to the points: the coarsest stage runs first.
-        rates = torch.linspace(0, settings.drop_path, sum(settings.depths)).split(settings.depths)
+        rates = drop_rates(settings.drop_path, settings.depths)
         below = (*settings.channels[1:], encoder_channels[-1])
         stages = list(zip(below, encoder_channels[:-1], settings.channels, rates, strict=True))
         for s in reversed(range(n_stages)):
             n_below, n_skip, n_out, rate = stages[s]
-            self.add_module(f"dec{s}", DecoderStage(n_below, n_skip, n_out, blocks, rate.flip(0).tolist()))
+            self.add_module(f"dec{s}", DecoderStage(n_below, n_skip, n_out, blocks, rate[::-1]))
         self.apply(initialise)
 
     def forward(

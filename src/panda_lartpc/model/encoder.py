@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend, attention
-from panda_lartpc.model.block import Block, BlockSettings
+from panda_lartpc.model.block import Block, BlockSettings, drop_rates
 from panda_lartpc.model.rows import run_max, spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend, convolution
 from panda_lartpc.settings.model import EncoderSettings
@@ -36,14 +36,11 @@ class Encoder(nn.Module):
         self.backends = (convolution, attention)
         self.embedding = Embedding(settings.n_features, settings.channels[0], mask_token)
         blocks = BlockSettings(settings.head_dim, settings.mlp_ratio, settings.layer_scale)
-        rates = torch.linspace(0, settings.drop_path, sum(settings.depths)).split(settings.depths)
+        rates = drop_rates(settings.drop_path, settings.depths)
         before = (None, *settings.channels[:-1])
         stages = zip(before, settings.channels, rates, strict=True)
         self.enc = nn.ModuleDict(
-            {
-                f"enc{s}": EncoderStage(n_in, n_out, blocks, rate.tolist())
-                for s, (n_in, n_out, rate) in enumerate(stages)
-            }
+            {f"enc{s}": EncoderStage(n_in, n_out, blocks, rate) for s, (n_in, n_out, rate) in enumerate(stages)}
         )
         self.apply(initialise)
 
