@@ -137,9 +137,9 @@ def read_checkpoint(path: Path | str, network: Network = "student", allow_partia
     path = Path(path)
     state, settings, trained_with = _open(path)
     try:
-        tensors, label = canonical(state, network)
+        tensors = canonical(state, network)
         shapes = _shapes(tensors)
-        model = label or _told_model(shapes)
+        model = _told_model(shapes)
         trained_with = trained_with or released_conventions(settings, shapes)
         encoder = layout.told_encoder(shapes, trained_with.head_dim)
         decoder = layout.told_decoder(shapes, trained_with.head_dim)
@@ -164,14 +164,14 @@ def _open(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any], TrainedW
     return *read_pickled(path), None
 
 
-def canonical(state: Mapping[str, Tensor], network: Network = "student") -> tuple[dict[str, Tensor], Model | None]:
-    """Give weights the names of `layout`, whatever wrapped them, and tell the task where the names tell it.
+def canonical(state: Mapping[str, Tensor], network: Network = "student") -> dict[str, Tensor]:
+    """Give weights the names of `layout`, whatever wrapped them.
 
     Published names differ by `module.` (of distributed training), `student.backbone.` and `teacher.backbone.` (of
     pre-training, whose projection heads are left out), `backbone.`, and, in the newer detectors, by the task's label in
     the names of its heads.
 
-    Raises ValueError if the network is not there, or two names become one.
+    Raises ValueError if the network is not there, there are heads of two tasks, or two names become one.
     """
     tensors = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     networks = {name.split(".")[0] for name in tensors} & {"student", "teacher"}
@@ -184,12 +184,12 @@ def canonical(state: Mapping[str, Tensor], network: Network = "student") -> tupl
             )
     by_label = re.compile(r"^(decoder\.(?:cls_pred|stuff_head))_by_label\.(\w+)")
     labels = {match[2] for name in tensors if (match := by_label.match(name))}
-    if len(labels) > 1 or not labels <= set(MODEL_OF_CLASSES.values()):
-        raise ValueError(f"heads of {', '.join(sorted(labels))}; expected those of particle or of interaction alone")
+    if len(labels) > 1:
+        raise ValueError(f"heads of {' and '.join(sorted(labels))} in one file; expected those of one task")
     renamed = {by_label.sub(r"\1", name.removeprefix("backbone.")): tensor for name, tensor in tensors.items()}
     if len(renamed) != len(tensors):
         raise ValueError(f"{len(tensors)} weights have only {len(renamed)} names without their prefixes")
-    return renamed, next(iter(labels), None)
+    return renamed
 
 
 def _told_model(shapes: layout.Shapes) -> Model:
