@@ -145,6 +145,7 @@ class _Hdf5Rows:
         self.n_events = self.file[self.tables[0]].shape[0] if self.tables else 0
 
     def read(self, start: int, stop: int) -> Iterator[dict]:
+        """Flat arrays of each row by table; a row that cannot be read has only the key "error"."""
         try:
             columns = {table: self.file[table][start:stop] for table in self.tables}
         except OSError as error:
@@ -177,6 +178,7 @@ class _ParquetRows:
         self._group: tuple[int, dict] | None = None  # the row group read last
 
     def read(self, start: int, stop: int) -> Iterator[dict]:
+        """Flat arrays of each row by table, and its `event_id` where the file has one."""
         for row in range(start, stop):
             group = int(np.searchsorted(self._group_starts, row, side="right")) - 1
             if self._group is None or self._group[0] != group:
