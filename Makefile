@@ -35,7 +35,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	@pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup ## run the study of config.yaml: events, stores, pages (two minutes on two cores)
+demo: setup ## run the study of config.yaml: events, stores, pages (two to three minutes on two cores)
 	@snakemake --profile profiles/local all
 	@echo; echo "Done. Open in a browser:"; ls results/*/*.html | sed "s|^|  file://$$PWD/|"
 	@echo "The runs in MLflow: make ui"
