@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTEST = OMP_NUM_THREADS=1 pytest -n $(TEST_JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint test test-slow bench ui unlock clean
+.PHONY: help setup demo lint test test-slow test-gpu bench ui unlock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
@@ -52,6 +52,10 @@ test: lint ## lint and all tests but the slow ones
 
 test-slow: setup ## the slow tests
 	$(PYTEST) -m "slow and not gpu"
+
+test-gpu: setup ## the tests that need a GPU; docs/gpu.md says what they show
+	@python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no CUDA device that torch can use; see panda-lartpc doctor")'
+	pytest -m gpu
 
 bench: setup ## how fast events are simulated, ingested and read
 	python benchmarks/simulation.py

@@ -15,8 +15,8 @@ class GeometrySettings(Section):
 
     cell: Literal["voxel", "released"] = Field(
         "voxel",
-        description="finest cell: `voxel` is one voxel of 3 mm (the paper); `released` is 0.665 voxel, which the published "
-        "weights need",
+        description="finest cell: `voxel` is one voxel of 3 mm (the paper); `released` is 0.665 voxel, which the "
+        "published weights need",
     )
     depth: int = Field(
         11,
