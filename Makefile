@@ -19,7 +19,8 @@ help: ## this list
 
 setup: $(VENV)/.stamp ## make or update the environment .venv
 
-# uv installs in seconds what takes pip a minute; without it pip does the same.
+# uv installs in seconds what takes pip a minute; without it pip does the same. Bytecode is compiled here, once: a run of
+# the workflow starts dozens of short processes.
 $(VENV)/.stamp: requirements.lock pyproject.toml
 	@python=$(or $(PYTHON),python3); $$python -c '$(IS_311)' 2>/dev/null || { \
 	  echo "panda-lartpc needs Python 3.11 with its venv module; $$python is $$($$python --version 2>&1)."; \
@@ -30,7 +31,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	@pip install -q uv || echo "uv is not to be had; pip installs instead"
 	@if [ -x $(BIN)/uv ]; then \
 	  if [ -n "$$PIP_FIND_LINKS" ]; then export UV_FIND_LINKS="$$PIP_FIND_LINKS"; fi; \
-	  uv pip install -q --python $(BIN)/python -r requirements.lock; \
+	  uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.lock; \
 	else pip install -q -r requirements.lock; fi
 	@pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
