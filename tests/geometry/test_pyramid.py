@@ -1,5 +1,6 @@
 """The pyramid: equal to the published geometry, independent of batch and order, strict about its input."""
 
+import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import pytest
@@ -66,6 +67,11 @@ def test_shuffled_points_give_the_same_pyramid():
     assert_equal(straight.levels, shuffled.levels)
 
 
+def test_offsets_of_any_integer_type_give_the_same_pyramid():
+    cell, offset = random_tracks([30, 20], 64, torch.Generator().manual_seed(9))
+    assert_equal(build(cell.int(), offset.int()), build(cell, offset))
+
+
 def test_points_go_to_the_order_of_the_pyramid_and_back():
     cell, offset = random_tracks([200, 150], 64, torch.Generator().manual_seed(4))
     pyramid = build(cell, offset)
@@ -104,6 +110,13 @@ def test_a_pyramid_cannot_be_changed():
     pyramid = build(torch.tensor([[0, 0, 0]]), torch.tensor([0, 1]))
     with pytest.raises(FrozenInstanceError):
         pyramid.levels[0].depth = 3
+
+
+def test_a_pyramid_comes_unchanged_from_another_process():
+    cell, offset = random_tracks([60, 5], 64, torch.Generator().manual_seed(8))
+    pyramid = build(cell // 2, offset)
+    assert pyramid.levels[0].shared is not None
+    assert_equal(pickle.loads(pickle.dumps(pyramid)), pyramid)
 
 
 def test_moving_a_pyramid_moves_every_tensor():

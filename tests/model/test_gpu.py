@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from published import random_tracks, skip_without_gpu
 
 from panda_lartpc.geometry.pyramid import Pyramid
 from panda_lartpc.model.attention import attend_sdpa, attention
 from panda_lartpc.model.encoder import Encoder, up_cast
 from panda_lartpc.model.sparse_conv import convolution
 from panda_lartpc.settings.model import EncoderSettings
+from published import random_tracks, skip_without_gpu
 
 pytestmark = pytest.mark.gpu
 

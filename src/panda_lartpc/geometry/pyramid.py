@@ -85,7 +85,7 @@ class Pyramid:
         Raises ValueError if a cell does not fit the depth (naming its event), or an argument is out of its bounds.
         """
         shifts = _check_arguments(cell, offset, depth, strides, orders, patch_size)
-        event = event_of_point(offset, len(cell))
+        offset, event = offset.long(), event_of_point(offset, len(cell))
         _check_cells(cell, event, depth)
         key, source = (event << 3 * depth | z_code(cell)).sort(stable=True)
         cell = cell.long()[source]
@@ -93,17 +93,10 @@ class Pyramid:
         order = codes.argsort(dim=1, stable=True)  # sorting by event above left `event` as it is
         levels = [_level(key, cell, offset, depth, order, patch_size, None)]
         for shift in shifts:
-            depth -= shift
             key = key >> 3 * shift
             pool = runs_of_equal(key)
             key = key[pool.start[:-1]]
-            cell = cell[pool.start[:-1]] >> shift
-            offset = torch.searchsorted(pool.start[:-1], offset)
-            parents = pool.row[order]  # runs along every curve, by its prefix property
-            begins = torch.ones_like(parents, dtype=torch.bool)
-            begins[:, 1:] = parents[:, 1:] != parents[:, :-1]
-            order = parents[begins].view(len(order), len(pool))
-            levels.append(_level(key, cell, offset, depth, order, patch_size, pool))
+            levels.append(_coarser(levels[-1], pool, key, shift, patch_size))
         return cls(source, source.argsort(), tuple(levels))
 
     def sort(self, values: Tensor) -> Tensor:
@@ -135,6 +128,17 @@ def pyramid_of(position_vox: Tensor, offset: Tensor, settings: GeometrySettings)
         orders=settings.orders,
         patch_size=settings.patch_size,
     )
+
+
+def _coarser(finer: Level, pool: Runs, key: Tensor, shift: int, patch_size: int) -> Level:
+    """The level whose points are the runs `pool` of a finer one, with cells 2**shift times as large."""
+    first = pool.start[:-1]
+    parents = pool.row[finer.order]  # (O, N), runs along every curve, by its prefix property
+    begins = torch.ones_like(parents, dtype=torch.bool)
+    begins[:, 1:] = parents[:, 1:] != parents[:, :-1]
+    order = parents[begins].view(len(parents), len(pool))
+    offset = torch.searchsorted(first, finer.offset)
+    return _level(key, finer.cell[first] >> shift, offset, finer.depth - shift, order, patch_size, pool)
 
 
 def _level(

@@ -57,16 +57,14 @@ def attend_sdpa(qkv: Tensor, patches: Patches, order: int) -> Tensor:
     if qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16:
         qkv = qkv.float()  # the backward pass in bfloat16 is several times slower on a CPU
     slots = fill_slots(qkv, patches, order)  # (S, 3, H, D)
-    n_full = patches.n_full * patches.size
+    shapes = [(patches.n_full, patches.size)] * bool(patches.n_full) + [(1, length) for length in patches.short]
     with torch.autocast(qkv.device.type, enabled=False):
-        results = [_attend(slots[:n_full].unflatten(0, (patches.n_full, patches.size)))] if n_full else []
-        results += (
-            [_attend(sequence[None]) for sequence in slots[n_full:].split(patches.short)] if patches.short else []
-        )
+        parts = slots.split([n * length for n, length in shapes])
+        results = [_attend(part.unflatten(0, shape)) for part, shape in zip(parts, shapes, strict=True)]
     return empty_slots(torch.cat(results) if len(results) > 1 else results[0], patches, order)
 
 
 def _attend(qkv: Tensor) -> Tensor:
     """Sequences (n, L, 3, H, D) to (n · L, H, D)."""
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (n, H, L, D) each
+    q, k, v = (part.transpose(1, 2) for part in qkv.unbind(2))  # (n, H, L, D) each
     return scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(0, 1)

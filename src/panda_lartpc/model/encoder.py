@@ -66,6 +66,10 @@ class Encoder(nn.Module):
                 f"the pyramid has {found} levels but the encoder {len(self.enc)} stages; "
                 "check geometry.strides and the encoder's channels"
             )
+        if features.shape != (expected := (pyramid.levels[0].n_points, self.settings.n_features)):
+            raise ValueError(
+                f"features have shape {tuple(features.shape)}; expected {expected}, see the encoder's `coordinates`"
+            )
         values = self.embedding(features, masked)
         levels = []
         for stage, level in zip(self.enc.values(), pyramid.levels, strict=True):
@@ -84,11 +88,6 @@ class Embedding(nn.Module):
 
     def forward(self, features: Tensor, masked: Tensor | None) -> Tensor:
         """(N, n_in) features and (N,) bool to (N, n_out)."""
-        if features.ndim != 2 or features.shape[1] != self.stem["linear"].in_features:
-            raise ValueError(
-                f"features have shape {tuple(features.shape)}; expected (N, "
-                f"{self.stem['linear'].in_features}), see the encoder's `coordinates`"
-            )
         values = self.stem["act"](self.stem["norm"](self.stem["linear"](features)))
         if masked is None:
             return values

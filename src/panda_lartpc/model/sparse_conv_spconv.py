@@ -1,5 +1,7 @@
 """Submanifold convolution by spconv 2 (https://github.com/traveller59/spconv), in float32."""
 
+from functools import cache
+
 import torch
 from spconv.core import ConvAlgo
 from spconv.pytorch import SparseConvTensor, SubMConv3d
@@ -35,10 +37,16 @@ class SpconvConvolution:
 
     def __call__(self, values: Tensor, weight: Tensor) -> Tensor:
         """(M, C_in) features and (C_out, 3, 3, 3, C_in) weight to (M, C_out) float32."""
-        with torch.device("meta"):  # a frame for the weight, without one of its own
-            frame = SubMConv3d(weight.shape[-1], len(weight), 3, bias=False, indice_key="level", algo=self.algorithm)
+        frame = _frame(weight.shape[-1], len(weight), self.algorithm)
         with torch.autocast(values.device.type, enabled=False):
             cells = self.cells.replace_feature(values.float().contiguous())
             result = functional_call(frame, {"weight": weight.float()}, (cells,))
         self.cells.indice_dict.update(result.indice_dict)
         return result.features
+
+
+@cache
+def _frame(n_in: int, n_out: int, algorithm: ConvAlgo | None) -> SubMConv3d:
+    """A convolution without a weight of its own."""
+    with torch.device("meta"):
+        return SubMConv3d(n_in, n_out, 3, bias=False, indice_key="level", algo=algorithm)
