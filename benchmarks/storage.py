@@ -32,7 +32,7 @@ from panda_lartpc.settings.simulation import SimulationSettings
 from panda_lartpc.simulation.simulate import simulate_events
 
 DISTINCT_EVENTS = 100  # simulated; repeated beyond the reach of any compressor's window
-COLUMNS = ("position", "energy", "motif", "species", "particle", "interaction")
+COLUMNS = ("position", "energy", "label")
 
 
 def main() -> None:

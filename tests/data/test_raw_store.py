@@ -13,6 +13,9 @@ def test_events_may_be_read_from_anywhere(tmp_path):
     assert len(store) == 7
     assert all(same_bits(store.raw_event(i), event) for i, event in enumerate(events))
     assert all(same_bits(a, b) for a, b in zip(store.raw_events(2, 5), events[2:5], strict=True))
+    for read, event in zip(store.raw_events(point_columns=4), events, strict=True):
+        assert read.point.tobytes() == event.point[:, :4].tobytes()
+        assert read.cluster.tobytes() == event.cluster.tobytes()
 
 
 def test_a_store_of_another_kind_is_refused(tmp_path):

@@ -67,12 +67,20 @@ class RawStore:
         """Event `i`, equal to the file's tables in every bit."""
         return next(self.raw_events(i, i + 1))
 
-    def raw_events(self, first: int = 0, last: int | None = None) -> Iterator[RawEvent]:
-        """Events `first` to `last` in order, reading BLOCK_EVENTS of them at a time."""
+    def raw_events(
+        self, first: int = 0, last: int | None = None, point_columns: int = len(POINT_COLUMNS)
+    ) -> Iterator[RawEvent]:
+        """Events `first` to `last` in order, reading BLOCK_EVENTS of them at a time.
+
+        point_columns  read only so many columns of `point`: the first four are all that `decode` looks at
+        """
         last = len(self) if last is None else last
         for start in range(first, last, BLOCK_EVENTS):
             stop = min(start + BLOCK_EVENTS, last)
-            tables = {name: self._table(name, start, stop) for name in self.attributes["tables"]}
+            tables = {
+                name: self._table(name, start, stop, point_columns if name == "point" else None)
+                for name in self.attributes["tables"]
+            }
             for i in range(start, stop):
                 rows = {}
                 for name, table in tables.items():
@@ -80,11 +88,12 @@ class RawStore:
                     rows[name] = table[offset[i] - offset[start] : offset[i + 1] - offset[start]]
                 yield RawEvent(self.names[i], **rows)
 
-    def _table(self, name: str, start: int, stop: int) -> NDArray:
+    def _table(self, name: str, start: int, stop: int, n_columns: int | None) -> NDArray:
         offset, table = self._offsets[OFFSETS[name]], self.attributes["tables"][name]
-        rows = np.empty((offset[stop] - offset[start], len(table["columns"])), dtype=table["dtype"])
-        for c, column in enumerate(table["columns"]):
-            rows[:, c] = self._columns.read(table["columns"][column], int(offset[start]), int(offset[stop]))
+        places = list(table["columns"].values())[:n_columns]
+        rows = np.empty((offset[stop] - offset[start], len(places)), dtype=table["dtype"])
+        for c, place in enumerate(places):
+            rows[:, c] = self._columns.read(place, int(offset[start]), int(offset[stop]))
         return rows
 
 

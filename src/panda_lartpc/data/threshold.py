@@ -76,7 +76,8 @@ def _selected_events(raw_stores: Sequence[Path], settings: DataSettings) -> Iter
         source = raw_store.attributes["source"]["name"]
         for source_row, reason in raw_store.attributes["skipped"]:
             yield {"source": source, "source_row": source_row, "status": BAD_EVENT, "reason": reason}, None
-        bar = tqdm(raw_store.raw_events(), total=len(raw_store), unit="event", desc=path.stem, disable=None)
+        raw_events = raw_store.raw_events(point_columns=4)
+        bar = tqdm(raw_events, total=len(raw_store), unit="event", desc=path.stem, disable=None)
         for source_row, raw in zip(raw_store.source_rows, bar, strict=True):
             row = {"name": raw.name, "source": source, "source_row": int(source_row), "n_points_raw": len(raw.point)}
             if len(raw.point) < settings.min_points:
