@@ -21,6 +21,13 @@ setup: $(VENV)/.stamp ## make or update the environment .venv
 
 # uv installs in seconds what takes pip a minute; without it pip does the same. Bytecode is compiled here, once: a run of
 # the workflow starts dozens of short processes.
+define install
+if [ -x $(BIN)/uv ]; then \
+  if [ -n "$$PIP_FIND_LINKS" ]; then export UV_FIND_LINKS="$$PIP_FIND_LINKS"; fi; \
+  uv pip install -q --compile-bytecode --python $(BIN)/python -r $(1); \
+else pip install -q -r $(1); fi
+endef
+
 $(VENV)/.stamp: requirements.lock pyproject.toml
 	@python=$(or $(PYTHON),python3); $$python -c '$(IS_311)' 2>/dev/null || { \
 	  echo "panda-lartpc needs Python 3.11 with its venv module; $$python is $$($$python --version 2>&1)."; \
@@ -29,11 +36,13 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) and the packages of requirements.lock"
 	@$(PYTHON) -m venv $(VENV)
 	@pip install -q uv || echo "uv is not to be had; pip installs instead"
-	@if [ -x $(BIN)/uv ]; then \
-	  if [ -n "$$PIP_FIND_LINKS" ]; then export UV_FIND_LINKS="$$PIP_FIND_LINKS"; fi; \
-	  uv pip install -q --compile-bytecode --python $(BIN)/python -r requirements.lock; \
-	else pip install -q -r requirements.lock; fi
+	@$(call install,requirements.lock)
 	@pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What only tests need: spconv, to compare our convolution with. Its wheels are for x86-64; its tests skip elsewhere.
+$(VENV)/.stamp-test: requirements-test.lock $(VENV)/.stamp
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(call install,requirements-test.lock); fi
 	@touch $@
 
 demo: setup ## run the study of config.yaml: events, stores, pages (two to three minutes on two cores)
@@ -48,10 +57,10 @@ lint: setup
 	snakemake --lint
 	lint-imports
 
-test: lint ## lint and all tests but the slow ones
+test: lint $(VENV)/.stamp-test ## lint and all tests but the slow ones
 	$(PYTEST) -m "not slow and not gpu"
 
-test-slow: setup ## the slow tests
+test-slow: $(VENV)/.stamp-test ## the slow tests
 	$(PYTEST) -m "slow and not gpu"
 
 test-gpu: setup ## the tests that need a GPU; docs/gpu.md says what they show

@@ -20,6 +20,14 @@ def test_the_lock_holds_exact_versions_only():
     assert all(re.fullmatch(r"[a-z0-9_.-]+==[0-9][0-9a-z.]*", line) for line in lines)
 
 
+def test_tests_use_the_spconv_of_the_gpu_environment():
+    lines = (ROOT / "requirements-test.lock").read_text().split()
+    assert all(re.fullmatch(r"[a-z0-9_.-]+==[0-9][0-9a-z.]*", line) for line in lines)
+    tested, gpu = dict(line.split("==") for line in lines), pins("gpu.yaml")
+    assert {name: tested[name] for name in gpu if name in tested} == {name: gpu[name] for name in gpu if name in tested}
+    assert not set(tested) & set(LOCK)
+
+
 def test_cpu_environment_is_the_lock():
     assert pins("cpu.yaml") == LOCK
 

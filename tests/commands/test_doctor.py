@@ -40,6 +40,13 @@ def test_checks_notice_wrong_numbers(monkeypatch):
 def test_a_backend_that_is_not_there_is_no_failure():
     assert doctor.gpu_backend("no_such_backend", torch.device("cpu")) == "not installed"
     assert doctor.gpu_backend("torch", torch.device("cpu")) == "needs a GPU"
+    assert doctor.gpu_backend("torch", torch.device("cuda")) == "usable"
+
+
+def test_a_backend_built_for_another_torch_is_told(tmp_path, monkeypatch):
+    (tmp_path / "flash_of_old.py").write_text("raise ImportError('undefined symbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert doctor.gpu_backend("flash_of_old", torch.device("cuda")) == "does not load (undefined symbol)"
 
 
 def test_command_line_starts_without_torch():

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("numpy", "scipy", "h5py", "zarr", "pyarrow", "torch", "spconv-cu120", "flash-attn", "snakemake", "mlflow")
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     rows.append(("device", device_in_words(device)))
     rows.append(("convolution", f"torch: usable; spconv: {gpu_backend('spconv.pytorch', device)}"))
     rows.append(("attention", f"sdpa: usable; flash: {gpu_backend('flash_attn', device)}"))
+    rows.append(("tested on GPUs", "not yet: docs/gpu.md lists what, `make test-gpu` checks it; please report"))
     failed = False
     for name, check in (("matrix product", check_product), ("store", check_store), ("attention sum", check_attention)):
         problem = outcome(check, device)
@@ -57,14 +59,16 @@ def device_in_words(device) -> str:
 
 
 def gpu_backend(module: str, device) -> str:
-    """Whether an optional backend can be used: it is installed, loads, and there is a GPU."""
+    """Whether an optional backend can be used: it is installed, there is a GPU, and it loads."""
+    if find_spec(module.partition(".")[0]) is None:
+        return "not installed"
+    if device.type != "cuda":
+        return "needs a GPU"  # and takes seconds to load, so it is not tried
     try:
         import_module(module)
-    except ModuleNotFoundError:
-        return "not installed"
     except (ImportError, OSError) as error:  # built for another torch or CUDA
         return f"does not load ({error})"
-    return "usable" if device.type == "cuda" else "needs a GPU"
+    return "usable"
 
 
 def outcome(check: Callable[[object], None], device) -> str | None:
