@@ -40,6 +40,17 @@ def test_points_in_any_order_receive_their_own_features(encoder, event, cell):
     assert float(features.std(dim=0).min()) > 1e-3  # points differ, so the comparison means something
 
 
+def test_points_that_share_a_cell_receive_their_own_features_in_any_order(encoder, event):
+    position, energy = event
+    position = np.concatenate([position, position + 0.2])  # in pairs, so that patches of 33 end between two of a cell
+    energy = np.concatenate([energy, energy[::-1]])
+    geometry = GEOMETRY.model_copy(update={"patch_size": 33})
+    first = encode(encoder, geometry, position, energy)
+    shuffle = np.random.default_rng(1).permutation(400)
+    again = encode(encoder, geometry, position[shuffle], energy[shuffle])
+    assert float((again - first[shuffle]).norm() / first.norm()) < 2e-6
+
+
 def test_the_same_event_gives_the_same_bits(encoder, event):
     assert torch.equal(encode(encoder, GEOMETRY, *event), encode(encoder, GEOMETRY, *event))
 

@@ -118,16 +118,26 @@ def pyramid_of(position_vox: Tensor, offset: Tensor, settings: GeometrySettings)
     position_vox  (N, 3)
     offset        (B+1,)  first point of each event, and N
 
+    Points that share a cell come in the order of their positions, so that a network's result does not depend on the
+    order in which an event's points are given.
+
     Raises ValueError as `Pyramid.build`.
     """
-    return Pyramid.build(
-        cells(position_vox, offset, settings.cell),
-        offset,
-        depth=settings.depth,
-        strides=settings.strides,
-        orders=settings.orders,
-        patch_size=settings.patch_size,
-    )
+    cell = cells(position_vox, offset, settings.cell)
+    arguments = {
+        "depth": settings.depth,
+        "strides": settings.strides,
+        "orders": settings.orders,
+        "patch_size": settings.patch_size,
+    }
+    pyramid = Pyramid.build(cell, offset, **arguments)
+    if pyramid.levels[0].shared is None:
+        return pyramid
+    order = torch.arange(len(cell), device=cell.device)
+    for key in (*position_vox.unbind(1), event_of_point(offset, len(cell))):
+        order = order[key[order].argsort(stable=True)]
+    pyramid = Pyramid.build(cell[order], offset, **arguments)
+    return replace(pyramid, source=order[pyramid.source], rank=pyramid.rank[order.argsort()])
 
 
 def _coarser(finer: Level, pool: Runs, key: Tensor, shift: int, patch_size: int) -> Level:
