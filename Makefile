@@ -67,9 +67,10 @@ test-gpu: setup ## the tests that need a GPU; docs/gpu.md says what they show
 	@python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no CUDA device that torch can use; see panda-lartpc doctor")'
 	pytest -m gpu
 
-bench: setup ## how fast events are simulated, ingested and read
+bench: setup ## how fast events are simulated, ingested, read and encoded; some minutes
 	python benchmarks/simulation.py
 	python benchmarks/storage.py
+	python benchmarks/encoder.py
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
 	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000 --workers 1

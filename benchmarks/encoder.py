@@ -48,6 +48,8 @@ def main() -> None:
         for n_points in SIZES:
             with fresh.Pool(1) as pool:
                 seconds, parts, peak = pool.apply(measure, (n_points, backward, arguments))
+                pool.close()
+                pool.join()
             label = "forward + backward" if backward else "forward"
             row = f"{label:<18}{n_points:7}{1000 * seconds:7.0f}"
             print(row + "".join(f"{1000 * parts[name]:13.0f}" for name in COLUMNS) + f"{peak:10.0f}", flush=True)
