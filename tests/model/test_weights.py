@@ -111,7 +111,9 @@ def test_a_file_says_which_of_our_networks_it_fits(tmp_path, model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize(("model", "n_tensors"), [("base", 440), ("semantic", 634), ("particle", 553)])
+@pytest.mark.parametrize(
+    ("model", "n_tensors"), [("base", 440), ("semantic", 634), ("particle", 553), ("interaction", 549)]
+)
 def test_full_size_models_load_strictly(model, n_tensors, form):
     with tempfile.TemporaryDirectory() as folder:  # pytest would keep these 0.4 GB
         path, state = write(form, Path(folder), model, FULL)
@@ -119,7 +121,8 @@ def test_full_size_models_load_strictly(model, n_tensors, form):
 
 
 def check_full_size(weights: Weights, state: dict[str, Tensor], model: str, n_tensors: int) -> None:
-    heads = {"semantic": nn.Linear(64, 5), "particle": panoptic_head(FULL, "particle", anneal=True)}
+    heads = {"semantic": nn.Linear(64, 5)}
+    heads |= {task: panoptic_head(FULL, task, anneal=True) for task in ("particle", "interaction")}
     networks = {"network" if model == "semantic" else "encoder": our_network(weights)}
     networks |= {"head": heads[model]} if model in heads else {}
     assert load_all(weights, networks) == n_tensors

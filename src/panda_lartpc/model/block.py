@@ -1,7 +1,6 @@
 """A block: convolution as position encoding, attention, MLP, each added to what it reads (Panda section 3.2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,26 +8,13 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level
 from panda_lartpc.model.attention import Attend, SerialisedAttention
 from panda_lartpc.model.sparse_conv import Convolve, SubmanifoldConv
-
-
-@dataclass(frozen=True)
-class BlockSettings:
-    """What all blocks of a network share.
-
-    head_dim     channels of an attention head
-    mlp_ratio    hidden over outer channels of the MLP
-    layer_scale  start of the factors on attention and MLP; None: no factors
-    """
-
-    head_dim: int
-    mlp_ratio: int
-    layer_scale: float | None
+from panda_lartpc.settings.model import StageSettings
 
 
 class Block(nn.Module):
     """One block of a stage; names of its parameters are the published ones."""
 
-    def __init__(self, channels: int, settings: BlockSettings, drop_path: float):
+    def __init__(self, channels: int, settings: StageSettings, drop_path: float):
         super().__init__()
         self.cpe = nn.Sequential(
             SubmanifoldConv(channels, channels), nn.Linear(channels, channels), nn.LayerNorm(channels)

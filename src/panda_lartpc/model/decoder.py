@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend
-from panda_lartpc.model.block import BlockSettings, drop_rates
+from panda_lartpc.model.block import drop_rates
 from panda_lartpc.model.encoder import Encoder, add_blocks, initialise, run_blocks
 from panda_lartpc.model.rows import spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend
-from panda_lartpc.settings.model import DecoderSettings, EncoderSettings
+from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, StageSettings
 
 
 class EncoderDecoder(Encoder):
@@ -58,14 +58,13 @@ class Decoder(nn.Module):
                 f"the decoder has {n_stages} stages but the encoder {len(encoder_channels)}; expected one less"
             )
         self.backends = backends
-        blocks = BlockSettings(settings.head_dim, settings.mlp_ratio, settings.layer_scale)
         # The probability to drop falls on the way to the points: the coarsest stage runs first.
         rates = drop_rates(settings.drop_path, settings.depths)
         below = (*settings.channels[1:], encoder_channels[-1])
         stages = list(zip(below, encoder_channels[:-1], settings.channels, rates, strict=True))
         for s in reversed(range(n_stages)):
             n_below, n_skip, n_out, rate = stages[s]
-            self.add_module(f"dec{s}", DecoderStage(n_below, n_skip, n_out, blocks, rate[::-1]))
+            self.add_module(f"dec{s}", DecoderStage(n_below, n_skip, n_out, settings, rate[::-1]))
         self.apply(initialise)
 
     def forward(
@@ -82,10 +81,10 @@ class Decoder(nn.Module):
 class DecoderStage(nn.Module):
     """Unpooling and blocks."""
 
-    def __init__(self, n_below: int, n_skip: int, n_out: int, blocks: BlockSettings, rates: Sequence[float]):
+    def __init__(self, n_below: int, n_skip: int, n_out: int, settings: StageSettings, rates: Sequence[float]):
         super().__init__()
         self.up = GridUnpooling(n_below, n_skip, n_out)
-        self.depth = add_blocks(self, n_out, blocks, rates)
+        self.depth = add_blocks(self, n_out, settings, rates)
 
     def forward(
         self,

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend, attention
-from panda_lartpc.model.block import Block, BlockSettings, drop_rates
+from panda_lartpc.model.block import Block, drop_rates
 from panda_lartpc.model.rows import run_max, spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend, convolution
-from panda_lartpc.settings.model import EncoderSettings
+from panda_lartpc.settings.model import EncoderSettings, StageSettings
 
 
 class Encoder(nn.Module):
@@ -35,12 +35,11 @@ class Encoder(nn.Module):
         self.settings = settings
         self.backends = (convolution, attention)
         self.embedding = Embedding(settings.n_features, settings.channels[0], mask_token)
-        blocks = BlockSettings(settings.head_dim, settings.mlp_ratio, settings.layer_scale)
         rates = drop_rates(settings.drop_path, settings.depths)
         before = (None, *settings.channels[:-1])
         stages = zip(before, settings.channels, rates, strict=True)
         self.enc = nn.ModuleDict(
-            {f"enc{s}": EncoderStage(n_in, n_out, blocks, rate) for s, (n_in, n_out, rate) in enumerate(stages)}
+            {f"enc{s}": EncoderStage(n_in, n_out, settings, rate) for s, (n_in, n_out, rate) in enumerate(stages)}
         )
         self.apply(initialise)
 
@@ -99,10 +98,10 @@ class Embedding(nn.Module):
 class EncoderStage(nn.Module):
     """Pooling, except in the first stage, and blocks."""
 
-    def __init__(self, n_in: int | None, n_out: int, blocks: BlockSettings, rates: Sequence[float]):
+    def __init__(self, n_in: int | None, n_out: int, settings: StageSettings, rates: Sequence[float]):
         super().__init__()
         self.down = None if n_in is None else GridPooling(n_in, n_out)
-        self.depth = add_blocks(self, n_out, blocks, rates)
+        self.depth = add_blocks(self, n_out, settings, rates)
 
     def forward(
         self,
@@ -117,7 +116,7 @@ class EncoderStage(nn.Module):
         return run_blocks(self, values, level, backends, generator)
 
 
-def add_blocks(stage: nn.Module, channels: int, settings: BlockSettings, rates: Sequence[float]) -> int:
+def add_blocks(stage: nn.Module, channels: int, settings: StageSettings, rates: Sequence[float]) -> int:
     """Give a stage one block for each rate of stochastic depth, named block0, block1, ...; returns their number."""
     for i, rate in enumerate(rates):
         stage.add_module(f"block{i}", Block(channels, settings, rate))

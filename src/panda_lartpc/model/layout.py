@@ -8,7 +8,7 @@ interactions).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from panda_lartpc.settings.model import DecoderSettings, EncoderSettings
+from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, StageSettings
 from panda_lartpc.settings.section import read_section
 
 Shapes = dict[str, tuple[int, ...]]
@@ -91,7 +91,7 @@ def _norm(name: str, c: int) -> Shapes:
     return {f"{name}.weight": (c,), f"{name}.bias": (c,)}
 
 
-def _block(name: str, c: int, settings: EncoderSettings | DecoderSettings) -> Shapes:
+def _block(name: str, c: int, settings: StageSettings) -> Shapes:
     """One block of encoder or decoder: convolution, attention, perceptron (Panda section 3.2)."""
     hidden = settings.mlp_ratio * c
     scales = {} if settings.layer_scale is None else {f"{name}.ls{i}.0.gamma": (c,) for i in (1, 2)}
