@@ -25,18 +25,32 @@ WINDOW_BLOCKS = 16
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """One process's share of one global batch.
+    """One global batch, and one process's share of it: rows rank, rank + world, ... of the batch.
 
-    first    event-sample with which the global batch begins
-    last     event-sample with which the next one begins: where a run that stops after this batch goes on
-    samples  event-samples of this share
-    events   their rows in the point store
+    first    event-sample with which the batch begins
+    batch    rows of the point store of all its events
+    rank, world  this process and the number of processes
     """
 
     first: int
-    last: int
-    samples: tuple[int, ...]
-    events: tuple[int, ...]
+    batch: tuple[int, ...]
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def last(self) -> int:
+        """Event-sample with which the next batch begins: where a run that stops after this one goes on."""
+        return self.first + len(self.batch)
+
+    @property
+    def samples(self) -> tuple[int, ...]:
+        """Event-samples of the share."""
+        return tuple(range(self.first + self.rank, self.last, self.world))
+
+    @property
+    def events(self) -> tuple[int, ...]:
+        """Rows of the point store of the share."""
+        return self.batch[self.rank :: self.world]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +126,7 @@ class EventSampler:
                     break
                 batch.append(event)
                 sample += 1
-            share = range(self._rank, len(batch), self._world)
-            yield BatchPlan(first, sample, tuple(first + i for i in share), tuple(batch[i] for i in share))
+            yield BatchPlan(first, tuple(batch), self._rank, self._world)
 
 
 def plan_in_order(n_points: NDArray[np.int64], batch_events: int, batch_points: int) -> Iterator[BatchPlan]:
@@ -122,7 +135,7 @@ def plan_in_order(n_points: NDArray[np.int64], batch_events: int, batch_points: 
     while start < len(n_points):
         fits = np.cumsum(n_points[start : start + batch_events]) <= batch_points
         stop = start + max(1, int(fits.sum()))
-        yield BatchPlan(start, stop, tuple(range(start, stop)), tuple(range(start, stop)))
+        yield BatchPlan(start, tuple(range(start, stop)))
         start = stop
 
 

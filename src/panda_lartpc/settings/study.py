@@ -1,13 +1,16 @@
 """The whole configuration of a study, and the reference page of its keys."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Literal, Self, get_args, get_origin
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from panda_lartpc.settings.data import DataSettings
+from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
+from panda_lartpc.settings.pretrain import PretrainSettings
+from panda_lartpc.settings.probe import ProbeSettings
 from panda_lartpc.settings.section import Section, read_section
 from panda_lartpc.settings.simulation import SimulationSettings
 
@@ -41,6 +44,28 @@ class Study(Section):
     simulation: SimulationSettings = Field(SimulationSettings(), description="the built-in event generator")
     validation: ValidationSettings = Field(ValidationSettings(), description="the page that checks the simulation")
     display: DisplaySettings = Field(DisplaySettings(), description="the page with event displays")
+    geometry: GeometrySettings = Field(
+        GeometrySettings(), description="cells, levels, orders and patches of all networks"
+    )
+    encoder: EncoderSettings = Field(EncoderSettings(), description="the encoder that is pre-trained")
+    decoder: DecoderSettings = Field(DecoderSettings(), description="the decoder of the semantic model")
+    pretrain: PretrainSettings = Field(
+        PretrainSettings(), description="pre-training; defaults are those of its recipe `paper`"
+    )
+    probe: ProbeSettings = Field(ProbeSettings(), description="the linear probe of each snapshot of a pre-training")
+
+    @model_validator(mode="after")
+    def _stages_fit_levels(self) -> Self:
+        levels, stages = len(self.geometry.strides) + 1, len(self.encoder.channels)
+        if stages != levels:
+            raise ValueError(f"encoder.channels has {stages} stages but geometry.strides makes {levels} levels")
+        if len(self.decoder.channels) != levels - 1:
+            raise ValueError(f"decoder.channels has {len(self.decoder.channels)} stages; expected {levels - 1}")
+        if self.pretrain.distillation.up_cast_level >= levels:
+            raise ValueError(
+                f"pretrain.distillation.up_cast_level is {self.pretrain.distillation.up_cast_level}; expected less than the {levels} levels"
+            )
+        return self
 
     def simulated_files(self) -> dict[str, dict[str, dict[str, int]]]:
         """Files that the event generator writes: split → name → {first: number of its first event, n_events}."""

@@ -1,0 +1,1 @@
+"""Pre-training: self-distillation, masked autoencoding, the linear probe and the verdict on a collapse."""

@@ -1,0 +1,1 @@
+"""Global, local and masked views of events, as pre-training shows them."""
