@@ -1,0 +1,1 @@
+"""From features of points to predictions, and the losses that train them."""
