@@ -22,4 +22,4 @@ class ProbeSettings(Section):
     )
     epochs: int = Field(10, ge=1, description="times that the heads see the points they are fitted to")
     batch_points: int = Field(32_768, ge=1, description="points in a batch")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
+    weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW")

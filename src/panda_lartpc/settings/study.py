@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from panda_lartpc.settings.data import DataSettings
+from panda_lartpc.settings.finetune import FinetuneSettings
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
 from panda_lartpc.settings.pretrain import PretrainSettings
 from panda_lartpc.settings.probe import ProbeSettings
@@ -54,17 +55,17 @@ class Study(Section):
     )
     probe: ProbeSettings = Field(ProbeSettings(), description="the linear probe of each snapshot of a pre-training")
 
+    finetune: FinetuneSettings = Field(FinetuneSettings(), description="fine-tuning with labels, task by task")
+
     @model_validator(mode="after")
     def _stages_fit_levels(self) -> Self:
-        levels, stages = len(self.geometry.strides) + 1, len(self.encoder.channels)
-        if stages != levels:
+        levels, compared = len(self.geometry.strides) + 1, self.pretrain.distillation.up_cast_level
+        if (stages := len(self.encoder.channels)) != levels:
             raise ValueError(f"encoder.channels has {stages} stages but geometry.strides makes {levels} levels")
-        if len(self.decoder.channels) != levels - 1:
-            raise ValueError(f"decoder.channels has {len(self.decoder.channels)} stages; expected {levels - 1}")
-        if self.pretrain.distillation.up_cast_level >= levels:
-            raise ValueError(
-                f"pretrain.distillation.up_cast_level is {self.pretrain.distillation.up_cast_level}; expected less than the {levels} levels"
-            )
+        if (stages := len(self.decoder.channels)) != levels - 1:
+            raise ValueError(f"decoder.channels has {stages} stages; expected {levels - 1}, one less than levels")
+        if compared >= levels:
+            raise ValueError(f"pretrain.distillation.up_cast_level is {compared}; the last level is {levels - 1}")
         return self
 
     def simulated_files(self) -> dict[str, dict[str, dict[str, int]]]:
