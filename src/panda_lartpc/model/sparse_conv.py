@@ -43,14 +43,15 @@ def convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:
 
     Raises ValueError for another backend, ImportError if spconv is asked for and is not installed.
     """
-    convolve = _of_cells(backend or ("spconv" if level.cell.is_cuda else "torch"), level)
+    convolve = cell_convolution(backend, level)
     if level.shared is None:
         return convolve
     return lambda values, weight: spread(convolve(run_mean(values, level.shared), weight), level.shared)
 
 
-def _of_cells(backend: str, level: Level) -> Convolve:
-    match backend:
+def cell_convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:
+    """The convolution of the occupied cells of a level; arguments and errors as of `convolution`."""
+    match backend or ("spconv" if level.cell.is_cuda else "torch"):
         case "torch":
             return lambda values, weight: convolve_torch(values, weight, level.neighbours)
         case "spconv":

@@ -96,3 +96,27 @@ class DecoderSettings(StageSettings):
         (64, 96, 192, 384), min_length=1, max_length=8, description="features of each stage"
     )
     depths: tuple[Count, ...] = Field((2, 2, 2, 2), min_length=1, max_length=8, description="blocks of each stage")
+
+
+class UResNetSettings(Section):
+    """The sparse U-ResNet that Panda is compared with (Tables 1 and 2); as in its public configuration, 11.0 M weights.
+
+    The first stage has `filters` features, the second twice as many, the third three times, and so on.
+    """
+
+    filters: int = Field(32, ge=1, le=512, description="features of the first stage, and step from stage to stage")
+    levels: int = Field(5, ge=1, le=9, description="stages, one for each level of the geometry")
+    blocks: int = Field(2, ge=1, le=16, description="residual blocks of each stage, on the way down and on the way up")
+    coordinates: bool = Field(
+        False, description="the input is position and energy; without: energy alone, as in the public code"
+    )
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Features of each stage, finest first."""
+        return tuple(self.filters * (s + 1) for s in range(self.levels))
+
+    @property
+    def n_features(self) -> int:
+        """Numbers per point that the network reads: x, y, z and energy, or energy alone."""
+        return 4 if self.coordinates else 1
