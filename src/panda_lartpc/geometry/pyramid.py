@@ -123,20 +123,19 @@ def pyramid_of(position_vox: Tensor, offset: Tensor, settings: GeometrySettings)
 
     Raises ValueError as `Pyramid.build`.
     """
-    cell = cells(position_vox, offset, settings.cell)
-    arguments = {
-        "depth": settings.depth,
-        "strides": settings.strides,
-        "orders": settings.orders,
-        "patch_size": settings.patch_size,
-    }
-    pyramid = Pyramid.build(cell, offset, **arguments)
-    if pyramid.levels[0].shared is None:
-        return pyramid
+    cell, event = cells(position_vox, offset, settings.cell), event_of_point(offset, len(position_vox))
+    _check_cells(cell, event, settings.depth)  # here, so that the error counts points as they were given
     order = torch.arange(len(cell), device=cell.device)
-    for key in (*position_vox.unbind(1), event_of_point(offset, len(cell))):
+    for key in (*position_vox.unbind(1), event):
         order = order[key[order].argsort(stable=True)]
-    pyramid = Pyramid.build(cell[order], offset, **arguments)
+    pyramid = Pyramid.build(
+        cell[order],
+        offset,
+        depth=settings.depth,
+        strides=settings.strides,
+        orders=settings.orders,
+        patch_size=settings.patch_size,
+    )
     return replace(pyramid, source=order[pyramid.source], rank=pyramid.rank[order.argsort()])
 
 
