@@ -1,9 +1,10 @@
 """The sparse U-ResNet of the LArTPC community (Domine and Terao, arXiv:1903.05663), which Panda is compared with.
 
 As its public configuration has it: five stages of two residual blocks, 32 to 160 features, leaky ReLU of slope 0.33,
-no biases, energy as the only input. Batch normalisation is that of SparseConvNet, which the paper used: over the
-occupied cells of the batch, running means with momentum 0.1, epsilon 1e-4. In training a result therefore depends on
-the whole batch of a process, and two processes do not equal one; in evaluation it depends on nothing but the event.
+no biases, energy as the only input (ours: on a logarithmic scale, and a constant 1 beside it). Batch normalisation is
+that of SparseConvNet, which the paper used: over the occupied cells of the batch, running means with momentum 0.1,
+epsilon 1e-4. In training a result therefore depends on the whole batch of a process, and two processes do not equal
+one; in evaluation it depends on nothing but the event.
 """
 
 from itertools import pairwise
