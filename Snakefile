@@ -17,10 +17,14 @@ wildcard_constraints:
     study=study.name,
     split="train|val|test",
     file="[^/]+",
+    objective="distillation|mae",
+    K="[0-9.]+",
+    s="[0-9]+",
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,5 +1,7 @@
 """What the rules share: where their sources, files and settings come from. No rules here."""
 
+import json
+import sys
 from pathlib import Path
 
 from panda_lartpc.provenance import source_digest
@@ -59,3 +61,39 @@ def records(wildcards):
     if study.data.source == "simulated":
         names += [f"simulate/{split}/{file}" for split in SPLITS for file in FILES[split]] + ["validate_simulation"]
     return [results(f"records/{name}.json") for name in names]
+
+
+def as_json(settings):
+    """Settings as one word of a command line."""
+    return json.dumps(settings, sort_keys=True)
+
+
+# Training rules run on the interpreter that runs Snakemake, one process per device. In the shell, because the number of
+# processes changes no result and may thus be no parameter.
+LAUNCH = (
+    sys.executable
+    + " $([ {resources.processes} = 1 ] || echo -m torch.distributed.run --standalone"
+    + " --nproc-per-node {resources.processes})"
+)
+PRETRAIN = "results/{study}/pretrain/{objective}/pt-{K}/seed-{s}"
+PROBE = "results/{study}/probe/{objective}/pt-{K}/seed-{s}"
+SNAPSHOTS = study.pretrain.snapshot_samples()
+MODEL_FILES = ("safetensors", "json")  # weights and their card
+
+
+def pretrain_settings(objective):
+    """What the result of a pre-training depends on, besides its events and seed."""
+    other = "mae" if objective == "distillation" else "distillation"
+    run = study.pretrain.model_dump(mode="json", exclude={"recipe", "objectives", "fractions", "seeds", other})
+    sections = {"geometry": study.geometry, "encoder": study.encoder}
+    return {
+        **{name: section.model_dump(mode="json") for name, section in sections.items()},
+        "data": study.data.model_dump(mode="json", include={"labelled"}),
+        "pretrain": run,
+    }
+
+
+def pretrainings(path):
+    """A file of every pre-training of this study."""
+    runs = {"objective": study.pretrain.objectives, "K": study.pretrain.fractions, "s": study.pretrain.seeds}
+    return expand(path, study=study.name, **runs)

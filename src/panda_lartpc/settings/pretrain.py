@@ -11,7 +11,7 @@ from panda_lartpc.settings.training import OptimiserSettings
 Recipe = Literal["paper", "released", "small"]
 Objective = Literal["distillation", "mae"]
 Share = Annotated[float, Field(ge=0, le=1)]
-Percent = Annotated[str, Field(pattern=r"^(100|[1-9]?[0-9](\.[0-9]*[1-9])?)$")]
+Percent = Annotated[str, Field(pattern=r"^(100|[1-9][0-9]?(\.[0-9]*[1-9])?|0\.[0-9]*[1-9])$")]
 
 
 class ViewSettings(Section):
