@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 
@@ -79,3 +80,12 @@ def any_process(flag: bool) -> bool:
     told = torch.tensor([int(flag)])
     distributed.all_reduce(told, op=distributed.ReduceOp.MAX)
     return bool(told.item())
+
+
+def step_generator(seed: int, event_sample: int, world: World) -> torch.Generator:
+    """The generator for all noise of one step on this process: a function of its arguments, so nothing need be saved.
+
+    event_sample  with which the batch of the step begins
+    """
+    words = np.random.SeedSequence((seed, event_sample, world.rank)).generate_state(2)
+    return torch.Generator(world.device).manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
