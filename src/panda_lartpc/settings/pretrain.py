@@ -11,6 +11,7 @@ from panda_lartpc.settings.training import OptimiserSettings
 Recipe = Literal["paper", "released", "small"]
 Objective = Literal["distillation", "mae"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Length = Annotated[float, Field(gt=0)]
 Percent = Annotated[str, Field(pattern=r"^(100|[1-9][0-9]?(\.[0-9]*[1-9])?|0\.[0-9]*[1-9])$")]
 
 
@@ -48,7 +49,7 @@ class ViewSettings(Section):
 class MaskSettings(Section):
     """What of the global views is hidden from the student; pairs are start and end of a linear ramp (section 3.3)."""
 
-    size_vox: tuple[float, float] = Field((6.65, 49.9), description="edge of the masked cubes in voxels")
+    size_vox: tuple[Length, Length] = Field((6.65, 49.9), description="edge of the masked cubes in voxels")
     ratio: tuple[Share, Share] = Field((0.5, 0.9), description="share of the cubes that is masked")
     ramp: Share = Field(0.05, description="share of the run after which size and ratio have reached their end")
     drawn: Literal["per_view", "per_batch"] = Field(
