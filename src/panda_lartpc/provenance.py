@@ -15,7 +15,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # These modules only watch a job: what they do is seen in logs and in MLflow, never in a result. Editing them must not
 # rerun days of training.
-WATCHERS = frozenset({"panda_lartpc.training.tracking"})
+WATCHERS = frozenset({"panda_lartpc.training.tracking", "panda_lartpc.training.live_tracking"})
 SOFTWARE = ("numpy", "scipy", "h5py", "zarr", "numcodecs", "pyarrow", "torch")
 
 

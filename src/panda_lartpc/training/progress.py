@@ -62,7 +62,8 @@ def memory_gb(device: torch.device) -> float:
 def step_line(event_sample: int, total: int, numbers: Mapping[str, float], events_per_s: float, memory: float) -> str:
     """The line of the log: where the run is, its numbers, speed and memory."""
     shown = "  ".join(f"{name} {_rate(value) if name == 'lr' else f'{value:.4g}'}" for name, value in numbers.items())
-    return f"{count(event_sample)}/{count(total)} events  {shown}  {events_per_s:{'.0f' if events_per_s >= 100 else '.3g'}} ev/s  {memory:.1f} GB"
+    speed = f"{events_per_s:.0f}" if events_per_s >= 100 else f"{events_per_s:.3g}"
+    return f"{count(event_sample)}/{count(total)} events  {shown}  {speed} ev/s  {memory:.1f} GB"
 
 
 def count(n: float) -> str:

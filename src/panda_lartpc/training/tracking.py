@@ -14,6 +14,7 @@ from panda_lartpc.provenance import atomic_path, file_digest, read_record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -51,24 +52,34 @@ def import_records(records: Sequence[Path | str], database: Path | str, study: s
     database  sqlite file that all studies share; made if it is not there
     returns   how many runs were added, replaced (their record had changed) and already there
 
-    The record stays the truth: a run that is already there is left alone, so importing twice changes nothing.
+    The record stays the truth: a run that is already there is left alone, so importing twice changes nothing. A run
+    that was logged while its job ran has no record yet; it is completed, and counts as added.
     """
     client = open_tracking(database)
-    experiment = client.get_experiment_by_name(study)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(study)
-    known = {run.data.tags.get("record"): run for run in client.search_runs([experiment_id], max_results=50_000)}
+    experiment_id = study_experiment(client, study)
+    known: dict[str | None, list] = {}
+    for run in client.search_runs([experiment_id], max_results=50_000, order_by=["attributes.start_time DESC"]):
+        known.setdefault(run.data.tags.get("record"), []).append(run)
     counts = {"added": 0, "replaced": 0, "unchanged": 0}
     for path in sorted(map(str, records)):
-        digest, old = file_digest(path), known.get(path)
-        if old and old.data.tags["record_digest"] == digest and old.info.status == "FINISHED":
+        digest, old = file_digest(path), known.get(path, [])
+        if any(run.data.tags.get("record_digest") == digest and run.info.status == "FINISHED" for run in old):
             counts["unchanged"] += 1
             continue
-        if old:
-            client.delete_run(old.info.run_id)
-        _log_record(client, experiment_id, path, digest)
-        counts["replaced" if old else "added"] += 1
+        live = old[0] if old and "record_digest" not in old[0].data.tags else None
+        for run in old:
+            if run is not live:
+                client.delete_run(run.info.run_id)
+        _log_record(client, experiment_id, path, digest, live)
+        counts["replaced" if old and not live else "added"] += 1
     log.info("%s: %s", database, ", ".join(f"{n} runs {what}" for what, n in counts.items()))
     return counts
+
+
+def study_experiment(client: "MlflowClient", study: str) -> str:
+    """Id of the experiment named after a study, which is made if it is not there."""
+    experiment = client.get_experiment_by_name(study)
+    return experiment.experiment_id if experiment else client.create_experiment(study)
 
 
 def open_tracking(database: Path | str) -> "MlflowClient":
@@ -91,29 +102,40 @@ def open_tracking(database: Path | str) -> "MlflowClient":
     return MlflowClient(f"sqlite:///{database}")
 
 
-def _log_record(client: "MlflowClient", experiment_id: str, path: str, digest: str) -> None:
-    """Write one record as a finished run."""
-    from mlflow.entities import Metric, Param
+def _log_record(client: "MlflowClient", experiment_id: str, path: str, digest: str, live: "Run | None") -> None:
+    """Write one record as a finished run: into the one that was logged while the job ran, or into a new one."""
+    from mlflow.entities import Metric
 
     record = read_record(path)
-    tags = {"record": path, "record_digest": digest, "stage": record["stage"]}
+    tags = {"record": path, "stage": record["stage"]}
     tags |= {name: record[name] for name in ("source_digest", "config_digest")}
-    run = client.create_run(experiment_id, run_name=f"{record['stage']} {Path(path).stem}", tags=tags)
-    params = [Param(key, str(value)) for key, value in _flatten(record["settings"])]
+    run = live or client.create_run(experiment_id, run_name=f"{record['stage']} {Path(path).stem}", tags=tags)
+    log_params(client, run, record["settings"])
     metrics = [
         Metric(key, value, timestamp=run.info.start_time, step=0)
-        for key, value in _flatten(record["numbers"])
+        for key, value in flatten(record["numbers"])
         if isinstance(value, int | float) and math.isfinite(value)
     ]
-    for start in range(0, max(len(params), len(metrics)), 100):  # MLflow takes at most 100 parameters a call
-        client.log_batch(run.info.run_id, metrics=metrics[start : start + 100], params=params[start : start + 100])
+    for start in range(0, len(metrics), 1000):  # MLflow takes at most 1000 metrics a call
+        client.log_batch(run.info.run_id, metrics=metrics[start : start + 1000])
+    for key, value in {**tags, "record_digest": digest}.items():
+        client.set_tag(run.info.run_id, key, value)
     client.set_terminated(run.info.run_id, "FINISHED")
 
 
-def _flatten(values: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
+def log_params(client: "MlflowClient", run: "Run", settings: Mapping[str, object]) -> None:
+    """Log settings, which may be nested, as parameters of a run; those that it has already stay as they are."""
+    from mlflow.entities import Param
+
+    params = [Param(key, str(value)) for key, value in flatten(settings) if key not in run.data.params]
+    for start in range(0, len(params), 100):  # MLflow takes at most 100 parameters a call
+        client.log_batch(run.info.run_id, params=params[start : start + 100])
+
+
+def flatten(values: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
     """Dotted names and values of a nested mapping."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flatten(value, f"{path}{name}.")
+            yield from flatten(value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value
