@@ -9,20 +9,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
 
-from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.pretraining.objective import prototype_loss, teacher_numbers
 from panda_lartpc.pretraining.pairs import Pairs, pairs_of_batch, principal_points
 from panda_lartpc.pretraining.sinkhorn import sinkhorn
 from panda_lartpc.pretraining.student import Student
 from panda_lartpc.settings.model import EncoderSettings
 from panda_lartpc.settings.pretrain import PretrainSettings
-from panda_lartpc.training.distributed import World, sum_over_processes
+from panda_lartpc.training.distributed import World, step_generator, sum_over_processes
 from panda_lartpc.training.optimiser import adamw, apply_schedule, parameter_groups
 from panda_lartpc.training.schedule import half_cosine, ramp
 from panda_lartpc.views.views import ViewBatch
@@ -47,17 +45,16 @@ class Distillation:
         self._shared = _shared(self.student, world)
 
     def step(self, batch: ViewBatch, progress: float) -> dict[str, float | Tensor]:
-        """Train on one batch, of which this process has a share.
+        """Train on one batch, of which this process has a share, on its device.
 
         progress  share of the run's event-samples shown before this batch, in [0, 1]
         returns   numbers of the whole batch: loss, mask_loss, rolled_mask_loss and, with local views, local_loss; what
-                  tells of collapse (`teacher_numbers`, for the mask term); gradient_norm, before clipping; momentum and
-                  temperature of the teacher
+                  tells of collapse (`teacher_numbers`, for the mask term); lr; gradient_norm, before clipping; momentum
+                  and temperature of the teacher
         """
         settings, optimiser = self.settings.distillation, self.settings.optimiser
         momentum = half_cosine(*settings.momentum, progress)
         temperature = ramp(*settings.teacher_temperature, progress, settings.temperature_ramp)
-        batch = batch.to(self.world.device)
         pairs = pairs_of_batch(batch, settings)
 
         features, answers = self._ask_teacher(batch, pairs)
@@ -65,30 +62,38 @@ class Distillation:
             term: sinkhorn(answer, temperature, settings.sinkhorn_iterations, sum_over_processes)
             for term, answer in answers.items()
         }
-        scores = self._shared(batch.student, batch.local, self._generator(batch.plan))
-        share = len(batch.plan.events) / len(batch.plan.batch)  # of all views that are in this process
-        losses = {
-            term: share * prototype_loss(scores[term], targets[term], pairs[term], settings.student_temperature)
-            for term in pairs
-        }
-        weights = {"mask": settings.mask_weight, "rolled_mask": settings.rolled_mask_weight}
-        weights["local"] = settings.local_weight
-        loss = torch.stack([weights[term] * losses[term] for term in pairs]).sum()
+        scores = self._shared(batch.student, batch.local, step_generator(self.seed, batch.plan.first, self.world))
+        losses = self._losses(scores, targets, pairs, share=len(batch.plan.events) / len(batch.plan.batch))
 
         self.optimiser.zero_grad()
-        (self.world.size * loss).backward()  # DistributedDataParallel takes the mean over processes
+        (self.world.size * losses["loss"]).backward()  # DistributedDataParallel takes the mean over processes
         norm = clip_grad_norm_(self.student.parameters(), optimiser.gradient_clip or math.inf)
-        apply_schedule(self.optimiser, optimiser, progress)
+        rate = apply_schedule(self.optimiser, optimiser, progress)
         self.optimiser.step()
         self._teacher_follows(momentum)
 
         return {
-            **_total({"loss": loss, **{f"{term}_loss": value for term, value in losses.items()}}),
+            **_total(losses),
             **teacher_numbers(features, answers["mask"], targets["mask"], temperature, sum_over_processes),
-            "gradient_norm": norm,
-            "momentum": momentum,
-            "temperature": temperature,
+            **{"lr": rate, "gradient_norm": norm, "momentum": momentum, "temperature": temperature},
         }
+
+    def _losses(
+        self, scores: Mapping[str, Tensor], targets: Mapping[str, Tensor], pairs: Mapping[str, Pairs], share: float
+    ) -> dict[str, Tensor]:
+        """The loss and its terms, of which this process has the `share` of the batch's views that it sees."""
+        settings = self.settings.distillation
+        weights = {
+            "mask": settings.mask_weight,
+            "rolled_mask": settings.rolled_mask_weight,
+            "local": settings.local_weight,
+        }
+        terms = {
+            term: share * prototype_loss(scores[term], targets[term], pairs[term], settings.student_temperature)
+            for term in pairs
+        }
+        loss = torch.stack([weights[term] * value for term, value in terms.items()]).sum()
+        return {"loss": loss, **{f"{term}_loss": value for term, value in terms.items()}}
 
     @torch.no_grad()
     def _ask_teacher(self, batch: ViewBatch, pairs: Mapping[str, Pairs]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -106,11 +111,6 @@ class Distillation:
         """Move every weight of the teacher towards the student's: it keeps the share `momentum` of its own."""
         for own, students in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
             own.lerp_(students, 1 - momentum)
-
-    def _generator(self, plan: BatchPlan) -> torch.Generator:
-        """For the stochastic depth of one step: it depends on no step before it, so a run can go on from any."""
-        seed = np.random.SeedSequence((self.seed, plan.first, plan.rank)).generate_state(1, np.uint64)
-        return torch.Generator(self.world.device).manual_seed(int(seed[0] >> 1))
 
     def encoders(self) -> dict[str, Tensor]:
         """Weights of both encoders, `student.*` and `teacher.*` with the published names; not copies."""
