@@ -10,6 +10,7 @@ from torch import Tensor
 from panda_lartpc.geometry.curves import CURVES, MAX_DEPTH, curve_code, z_code
 from panda_lartpc.geometry.grid import cells, event_of_point
 from panda_lartpc.geometry.neighbours import Neighbours, find_neighbours
+from panda_lartpc.geometry.packing import packed, unpacked
 from panda_lartpc.geometry.patches import Patches, cut_patches
 from panda_lartpc.geometry.runs import Runs, runs_of_equal
 from panda_lartpc.settings.model import GeometrySettings
@@ -99,6 +100,10 @@ class Pyramid:
             levels.append(_coarser(levels[-1], pool, key, shift, patch_size))
         return cls(source, source.argsort(), tuple(levels))
 
+    def __reduce__(self) -> tuple:
+        # One tensor instead of sixty: each that is sent to another process keeps a file open.
+        return _unpacked_pyramid, packed((self.source, self.rank, self.levels))
+
     def sort(self, values: Tensor) -> Tensor:
         """Values of the points as given, (N, ...), in the order of the finest level."""
         return values.index_select(0, self.source)
@@ -137,6 +142,10 @@ def pyramid_of(position_vox: Tensor, offset: Tensor, settings: GeometrySettings)
         patch_size=settings.patch_size,
     )
     return replace(pyramid, source=order[pyramid.source], rank=pyramid.rank[order.argsort()])
+
+
+def _unpacked_pyramid(skeleton: bytes, content: Tensor) -> Pyramid:
+    return Pyramid(*unpacked(skeleton, content))
 
 
 def _coarser(finer: Level, pool: Runs, key: Tensor, shift: int, patch_size: int) -> Level:
