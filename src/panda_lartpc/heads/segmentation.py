@@ -14,15 +14,19 @@ class SegmentationHead(nn.Linear):
         super().__init__(n_features, len(MOTIFS))
 
 
-def segmentation_loss(logits: Tensor, truth: Tensor, lovasz_weight: float) -> Tensor:
-    """Cross-entropy plus `lovasz_weight` times Lovász-softmax, both over all points of the batch, in float32.
+def segmentation_loss(
+    logits: Tensor, truth: Tensor, lovasz_weight: float, cross_entropy_weight: float = 1.0
+) -> Tensor:
+    """Weighted sum of cross-entropy and Lovász-softmax, both over all points given, in float32.
 
     logits         (N, C)  of the classes
     truth          (N,) integers  class of each point, in [0, C)
     lovasz_weight  1/20 in the published code
+    cross_entropy_weight  1; another weight makes the shares of several processes add up to the whole batch
     returns        scalar
 
     Raises ValueError without points.
     """
     logits, truth = logits.float(), truth.long()
-    return lovasz_weight * lovasz_softmax(logits.softmax(dim=1), truth) + cross_entropy(logits, truth)
+    lovasz = lovasz_softmax(logits.softmax(dim=1), truth)
+    return lovasz_weight * lovasz + cross_entropy_weight * cross_entropy(logits, truth)

@@ -1,21 +1,23 @@
 """Settings of fine-tuning with labels and its recipes; defaults are the paper's text (Panda sections 3.4 and 4)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from panda_lartpc.settings.model import UResNetSettings
 from panda_lartpc.settings.pretrain import Percent, Share, merged
 from panda_lartpc.settings.section import Section
 from panda_lartpc.settings.training import OptimiserSettings
 
 Adaptation = Literal["linear", "decoder", "full"]
+FROM_RANDOM = ("scratch", "scratch-published", "uresnet")  # initialisations without trained weights
 # A row of Table 1: how the network starts, and what of it is trained. `same` stands for the label fraction itself.
 Row = Annotated[
     str,
     Field(
         pattern=r"^((scratch|scratch-published|uresnet)/full"
-        r"|(released|(distillation|mae)-pt-(same|100|[1-9]?[0-9](\.[0-9]*[1-9])?))/(linear|decoder|full))$"
+        r"|(released|(distillation|mae)-pt-(same|100|[1-9][0-9]?(\.[0-9]*[1-9])?|0\.[0-9]*[1-9]))/(linear|decoder|full))$"
     ),
 ]
 
@@ -75,6 +77,7 @@ RECIPES: dict[str, dict] = {
     },
     "small": {
         "batch_events": 4,
+        "uresnet": {"filters": 16, "levels": 4},
         "augment": {"rotation": "cube", "rotate_probability": 1},
         "linear": {"optimiser": _SMALL},
         "decoder": {"optimiser": _SMALL},
@@ -121,6 +124,7 @@ class SemanticSettings(Section):
         1000, ge=1, description="first events of the validation split that it is measured on"
     )
     augment: AugmentSettings = Field(AugmentSettings(), description="augmentations")
+    uresnet: UResNetSettings = Field(UResNetSettings(), description="the network of rows that start from `uresnet`")
     linear: AdaptationSettings = Field(AdaptationSettings(), description="a linear head on the frozen encoder")
     decoder: AdaptationSettings = Field(AdaptationSettings(), description="decoder and head on the frozen encoder")
     full: AdaptationSettings = Field(AdaptationSettings(), description="everything, from a pre-trained encoder")
@@ -143,9 +147,23 @@ class SemanticSettings(Section):
             raise ValueError("rows start from `released` but released_weights is empty; give the file or folder")
         return self
 
+    def validation_samples(self) -> tuple[int, ...]:
+        """Event-samples after which the validation F1 is measured."""
+        return tuple(sorted({round(share * self.event_samples) for share in self.validations}))
+
     def adaptation(self, initialisation: str, adaptation: Adaptation) -> AdaptationSettings:
         """How a row is trained; `scratch-published` is trained as if it were pre-trained (published code)."""
-        return self.scratch if initialisation in ("scratch", "uresnet") else getattr(self, adaptation)
+        return getattr(self, _recipe_of(initialisation, adaptation))
+
+    def of_row(self, initialisation: str, adaptation: Adaptation) -> dict:
+        """The keys that the result of a run of this row depends on, as plain values, of which to read them again."""
+        unused = {"recipe", "rows", "fractions", "seeds", "released_weights"}
+        unused |= {*get_args(Adaptation), "scratch", "uresnet"} - {_recipe_of(initialisation, adaptation)}
+        return self.model_dump(mode="json", exclude=unused - ({"uresnet"} if initialisation == "uresnet" else set()))
+
+
+def _recipe_of(initialisation: str, adaptation: Adaptation) -> str:
+    return "scratch" if initialisation in ("scratch", "uresnet") else adaptation
 
 
 class FinetuneSettings(Section):
