@@ -1,44 +1,70 @@
-"""Batches of views of small events, made without the code that makes them for training."""
+"""Views of small events for the tests of views, and ways to compare them."""
+
+from itertools import pairwise
+from pathlib import Path
 
 import torch
 
+from panda_lartpc.data.columns import new_store
+from panda_lartpc.data.decode import decode
 from panda_lartpc.data.sampler import BatchPlan
-from panda_lartpc.geometry.grid import cells
-from panda_lartpc.geometry.pyramid import Pyramid
+from panda_lartpc.data.store import PointStore, PointWriter
+from panda_lartpc.geometry.grid import log_energy
+from panda_lartpc.settings.model import GeometrySettings
+from panda_lartpc.settings.pretrain import PretrainSettings
+from panda_lartpc.views.dataset import ViewDataset
 from panda_lartpc.views.views import ViewBatch, Views
-from published import random_tracks
+from small_events import make_event
+
+GEOMETRY = GeometrySettings(depth=8, strides=(2, 2), patch_size=32)
+PLAN = BatchPlan(400, (3, 0, 7, 5))
+STILL = {"rotate_probability": 0, "flip_probability": 0, "coordinate_jitter_vox": 0, "charge_jitter": 0}
+RECIPES = ["paper", "released"]
 
 
-def small_view_batch(plan: BatchPlan, *, n_local: int = 2, n_points: int = 120, shift_vox: float = 0.0) -> ViewBatch:
-    """Two global and `n_local` local views of each event of a plan's share, energy alone as feature.
+def write_store(path: Path) -> Path:
+    """A point store of 12 events of 100 to 320 points in a box of 60 voxels."""
+    with new_store(path) as columns:
+        columns.describe(kind="points")
+        writer = PointWriter(columns)
+        writer.append([decode(make_event(seed, n_points=100 + 20 * seed)) for seed in range(12)])
+        writer.finish()
+    return path
 
-    Events are thin tracks, functions of their row alone. Global views miss one end each; local ones are a third.
-    shift_vox  moves the student's and local views' points in the event, so that they match fewer, or none
-    """
-    whole, parts, masks = [], [], []
-    for event in plan.events:
-        generator = torch.Generator().manual_seed(event)
-        cell, _ = random_tracks([n_points], 24, generator)
-        position = cell[cell.sum(dim=1).argsort(stable=True)].float()
-        energy = torch.rand(n_points, 1, generator=generator)
-        whole += [(position[: -n_points // 4], energy[: -n_points // 4]), (position[20:], energy[20:])]
-        third = n_points // 3
-        parts += [(position[k * 9 : k * 9 + third], energy[k * 9 : k * 9 + third]) for k in range(n_local)]
-        masks += [position[:, 0] % 8 < 5 for position, _ in whole[-2:]]
-    return ViewBatch(
-        plan,
-        teacher=_packed(whole),
-        student=_packed(whole, masks, shift_vox),
-        local=_packed(parts, None, shift_vox) if n_local else None,
+
+def dataset(store, *, seed=1, geometry=GEOMETRY, coordinates=True, **changes) -> ViewDataset:
+    settings = PretrainSettings(**{"event_samples": 10_000, **changes})
+    return ViewDataset(store, geometry, coordinates, settings, seed)
+
+
+def by_view(views: Views) -> list[tuple[torch.Tensor, ...]]:
+    """Features, origin, mask and cells of each view."""
+    masked = torch.zeros(len(views.features), dtype=torch.bool) if views.masked is None else views.masked
+    columns = (views.features, views.origin_vox, masked, views.pyramid.levels[0].cell)
+    return [tuple(column[a:b] for column in columns) for a, b in pairwise(views.pyramid.levels[0].offset.tolist())]
+
+
+def by_sample(batch: ViewBatch) -> dict[int, list[tuple[torch.Tensor, ...]]]:
+    """All views of each event-sample: two of the teacher, two of the student, the local ones."""
+    found: dict[int, list] = {sample: [] for sample in batch.plan.samples}
+    for views in (batch.teacher, batch.student, batch.local):
+        parts = by_view(views)
+        per_event = len(parts) // len(found)
+        for number, sample in enumerate(found):
+            found[sample] += parts[number * per_event : (number + 1) * per_event]
+    return found
+
+
+def same(a: list[tuple[torch.Tensor, ...]], b: list[tuple[torch.Tensor, ...]]) -> bool:
+    return len(a) == len(b) and all(
+        torch.equal(x, y) for p, q in zip(a, b, strict=True) for x, y in zip(p, q, strict=True)
     )
 
 
-def _packed(views: list, masks: list | None = None, shift_vox: float = 0.0) -> Views:
-    """Views one after another; each second one is mirrored, as an augmentation."""
-    offset = torch.tensor([0, *(len(position) for position, _ in views)]).cumsum(0)
-    origin, energy = (torch.cat(values) for values in zip(*views, strict=True))
-    augmented = torch.cat([-position if v % 2 else position for v, (position, _) in enumerate(views)])
-    pyramid = Pyramid.build(cells(augmented, offset, "voxel"), offset, depth=8, strides=(2, 2), patch_size=32)
-    masked = None if masks is None else pyramid.sort(torch.cat(masks))
-    energy = energy.to(torch.get_default_dtype())
-    return Views(pyramid.sort(energy), pyramid.sort(origin + shift_vox), masked, pyramid)
+def given_order(views: Views, column: torch.Tensor) -> torch.Tensor:
+    """A column in the order before sorting, which teacher and student share."""
+    return views.pyramid.restore(column)
+
+
+def energies(store, row: int) -> list[float]:
+    return log_energy(torch.from_numpy(PointStore(store).event(row).energy_mev)).tolist()

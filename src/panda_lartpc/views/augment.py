@@ -84,7 +84,7 @@ def rotation_matrix(axis: int, angle: float) -> NDArray[np.float64]:
 
 def random_flips(rng: np.random.Generator, axes: Collection[str], probability: float) -> NDArray[np.float64]:
     """Mirror each of `axes` with `probability` (published RandomFlip): a diagonal (3, 3) matrix of +1 and -1."""
-    flipped = (rng.random(3) < probability) & np.isin(AXES, list(axes))
+    flipped = (rng.random(3) < probability) & [axis in axes for axis in AXES]
     return np.diag(np.where(flipped, -1.0, 1.0))
 
 
