@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from panda_lartpc.data.sampler import BatchPlan, EventSampler
 from panda_lartpc.settings.training import OptimiserSettings
-from panda_lartpc.training.distributed import World, start_processes, step_generator, sum_over_processes
+from panda_lartpc.training.distributed import World, any_process, start_processes, step_generator, sum_over_processes
 from panda_lartpc.training.history import History
 from panda_lartpc.training.loop import RunPlan, train
 from panda_lartpc.training.optimiser import adamw, apply_schedule, parameter_groups
+from panda_lartpc.training.signals import StopRequest, leave_stopping_to_the_loop
 
 N_EVENTS = 50
 SAMPLES = 300
@@ -106,8 +108,8 @@ def train_tiny(folder: Path, world: World = CPU, pause_s: float = 0.0, **options
 
 
 def start(folder: Path, rank: int = 0, size: int = 1, port: int = 0, **options) -> BaseProcess:
-    """Start a process that trains."""
-    process = processes.Process(target=_work, args=(folder, rank, size, port), kwargs=options)
+    """Start a process that trains, or does what else `work` says."""
+    process = processes.Process(target=_join, args=(folder, rank, size, port), kwargs=options)
     process.start()
     return process
 
@@ -120,13 +122,52 @@ def start_two(folder: Path, **options) -> list[BaseProcess]:
     return [start(folder, rank, 2, port, **options) for rank in range(2)]
 
 
-def _work(folder: Path, rank: int, size: int, port: int, **options) -> None:
+def to_the_end(folder: Path, world: World, **options) -> None:
+    """Train, and save the last state of each process."""
+    trainee, _ = train_tiny(folder, world, **options)
+    torch.save(trainee.state_dict(), folder / f"final-{world.rank}.pt")
+
+
+def _join(folder: Path, rank: int, size: int, port: int, work: Callable = to_the_end, **options) -> None:
     torch.set_num_threads(1)
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in names.items()})
     with start_processes(size, "cpu") as world:
-        trainee, _ = train_tiny(folder, world, **options)
-        torch.save(trainee.state_dict(), folder / f"final-{rank}.pt")
+        work(folder, world, **options)
+
+
+def tell_each_other(folder: Path, world: World) -> None:
+    """What processes hear of each other, for tests of training.distributed."""
+    own = torch.tensor([1.0, 10.0]) * (world.rank + 1)
+    total = sum_over_processes(own)
+    flags = [any_process(False), any_process(world.rank == 1), any_process(True)]
+    heard = {"size": world.size, "total": total.tolist(), "own": own.tolist(), "flags": flags}
+    (folder / f"heard-{world.rank}.json").write_text(json.dumps(heard))
+
+
+class Slow(Dataset):
+    """Two hundred numbers, 20 ms each."""
+
+    def __getitem__(self, n: int) -> int:
+        time.sleep(0.02)
+        return n
+
+    def __len__(self) -> int:
+        return 200
+
+
+def read_until_stopped(folder: Path) -> None:
+    """Read with two workers in a process group of its own until told to stop; write down how far that came."""
+    torch.set_num_threads(1)
+    os.setpgrp()
+    loader = DataLoader(Slow(), batch_size=None, num_workers=2, worker_init_fn=leave_stopping_to_the_loop)
+    with StopRequest() as stop:
+        for n in loader:
+            (folder / "read").write_text(str(n))
+            if stop.received:
+                time.sleep(0.2)  # by now workers that die of signals would have been missed
+                (folder / "stopped").write_text(stop.received.name)
+                return
 
 
 def wait_for_rows(folder: Path, n_rows: int, process: BaseProcess) -> None:

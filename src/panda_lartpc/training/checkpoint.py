@@ -18,6 +18,8 @@ from panda_lartpc.provenance import atomic_path
 log = logging.getLogger(__name__)
 STATE = "state.pt"
 LOCK = "lock"
+# All that reading bytes as a state may raise when they are none.
+DAMAGED = (RuntimeError, UnpicklingError, EOFError, LookupError, TypeError, ValueError, AttributeError)
 NO_LOCKS_HERE = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
@@ -69,7 +71,7 @@ def load_state(folder: Path, identity: Mapping[str, object]) -> dict | None:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         theirs, state = saved["identity"], saved["state"]
-    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         first_line = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{path}: not the state of a run, or damaged ({first_line}); delete this file to begin the run again"

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ def _device(asked: str, local_rank: int) -> torch.device:
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
     return device
+
+
+def shared_by_processes(network: nn.Module, world: World) -> nn.Module:
+    """The network as all processes train it, the gradient of each being the mean over them; alone: the network."""
+    if world.size == 1:
+        return network
+    return DistributedDataParallel(network, device_ids=[world.device] if world.device.type == "cuda" else None)
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
