@@ -20,11 +20,14 @@ wildcard_constraints:
     objective="distillation|mae",
     K="[0-9.]+",
     s="[0-9]+",
+    init="[a-z0-9.-]+",
+    adaptation="linear|decoder|full",
 
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/finetune.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -33,13 +36,16 @@ localrules:
     data,
 
 
-# Everything, the default: data, pages, and the runs in MLflow.
+# Everything, the default: data, pages, pre-training, tables, figures, and the runs in MLflow.
 rule all:
     default_target: True
     input:
         stores("points/{split}.zarr"),
         results("events.html"),
         results("simulation.html") if study.data.source == "simulated" else [],
+        pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
+        [results(f"tables/table-{n}.csv") for n in (1, 2)],
+        [results(f"figures/figure-{n}.png") for n in (6, 10)],
         results("records/tracked.json"),
 
 

@@ -2,9 +2,11 @@
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 from panda_lartpc.provenance import source_digest
+from panda_lartpc.settings.finetune import FROM_RANDOM
 
 SPLITS = ("train", "val", "test")
 
@@ -60,7 +62,10 @@ def records(wildcards):
     names += [f"threshold/{split}" for split in SPLITS]
     if study.data.source == "simulated":
         names += [f"simulate/{split}/{file}" for split in SPLITS for file in FILES[split]] + ["validate_simulation"]
-    return [results(f"records/{name}.json") for name in names]
+    found = [results(f"records/{name}.json") for name in names]
+    found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
+    found += pretrainings(f"{PROBE}/{{n}}.json")
+    return found + semantic_files("metrics.json")
 
 
 def as_json(settings):
@@ -70,11 +75,8 @@ def as_json(settings):
 
 # Training rules run on the interpreter that runs Snakemake, one process per device. In the shell, because the number of
 # processes changes no result and may thus be no parameter.
-LAUNCH = (
-    sys.executable
-    + " $([ {resources.processes} = 1 ] || echo -m torch.distributed.run --standalone"
-    + " --nproc-per-node {resources.processes})"
-)
+PYTHON = sys.executable
+TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node"
 PRETRAIN = "results/{study}/pretrain/{objective}/pt-{K}/seed-{s}"
 PROBE = "results/{study}/probe/{objective}/pt-{K}/seed-{s}"
 SNAPSHOTS = study.pretrain.snapshot_samples()
@@ -96,4 +98,50 @@ def pretrain_settings(objective):
 def pretrainings(path):
     """A file of every pre-training of this study."""
     runs = {"objective": study.pretrain.objectives, "K": study.pretrain.fractions, "s": study.pretrain.seeds}
-    return expand(path, study=study.name, **runs)
+    return expand(path, study=study.name, n=SNAPSHOTS, **runs)
+
+
+SEMANTIC = "results/{study}/finetune/semantic/{init}/{adaptation}/ft-{K}/seed-{s}"
+FINETUNED = (
+    *(f"model.{ending}" for ending in MODEL_FILES),
+    *(f"{table}.parquet" for table in ("events", "validation", "history")),
+    *("metrics.json", "measured.json", "parameters.csv"),
+)
+
+
+def finetune_settings(init, adaptation):
+    """What the result of a fine-tuning depends on, besides its events, first weights and seed."""
+    sections = {name: getattr(study, name) for name in ("geometry", "encoder", "decoder")}
+    return {
+        **{name: section.model_dump(mode="json") for name, section in sections.items()},
+        "data": study.data.model_dump(mode="json", include={"labelled"}),
+        "semantic": study.finetune.semantic.of_row(init, adaptation),
+    }
+
+
+def initial_weights(wildcards):
+    """The encoder that a fine-tuning starts from; with its own seed where the study pre-trains with that, or the first."""
+    if wildcards.init in FROM_RANDOM:
+        return []
+    if wildcards.init == "released":
+        return [study.finetune.semantic.released_weights]
+    objective, fraction = wildcards.init.split("-pt-")
+    seed = wildcards.s if int(wildcards.s) in study.pretrain.seeds else study.pretrain.seeds[0]
+    run = {"study": wildcards.study, "objective": objective, "K": fraction, "s": seed}
+    return [f"{PRETRAIN}/encoder.{ending}".format(**run) for ending in MODEL_FILES]
+
+
+def semantic_runs():
+    """Every run of the semantic sweep: row, per cent of labels, seed, folder."""
+    sweep = study.finetune.semantic
+    for row, K, s in product(sweep.rows, sweep.fractions, sweep.seeds):
+        init, adaptation = row.replace("-pt-same", f"-pt-{K}").split("/")
+        yield row, K, s, SEMANTIC.format(study=study.name, init=init, adaptation=adaptation, K=K, s=s)
+
+
+SEMANTIC_RUNS = list(semantic_runs())
+
+
+def semantic_files(*names):
+    """Files of every run of the semantic sweep."""
+    return [f"{folder}/{name}" for *_, folder in SEMANTIC_RUNS for name in names]

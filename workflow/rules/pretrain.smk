@@ -9,7 +9,7 @@ rule pretrain:
     output:
         snapshots=expand(f"{PRETRAIN}/snapshots/{{n}}.{{ending}}", n=SNAPSHOTS, ending=MODEL_FILES, allow_missing=True),
         metrics=f"{PRETRAIN}/metrics.parquet",
-        record=f"{PRETRAIN}/record.json",
+        record="results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json",
     log:
         "results/{study}/logs/pretrain/{objective}_pt-{K}_seed-{s}.log",
     benchmark:
@@ -21,14 +21,17 @@ rule pretrain:
         runtime="24h",
         mem_mb=4000,
         processes=1,
+        workers=0,
     params:
         settings=lambda wildcards: as_json(pretrain_settings(wildcards.objective)),
         state="results/{study}/state/pretrain/{objective}/pt-{K}/seed-{s}",
         source=source_digest("panda_lartpc.pretraining.run"),
     shell:
-        LAUNCH + " -m panda_lartpc.pretraining.run --objective {wildcards.objective} --percent {wildcards.K}"
+        "{PYTHON} $([ {resources.processes} = 1 ] || echo {TORCHRUN} {resources.processes}) -m panda_lartpc.pretraining.run --objective {wildcards.objective} --percent {wildcards.K}"
         " --seed {wildcards.s} --settings {params.settings:q} --points {input.points} --state {params.state}"
-        " --outputs $(dirname {output.record}) --source {params.source} --log {log} --processes {resources.processes}"
+        " --outputs $(dirname {output.metrics}) --record {output.record} --study {wildcards.study}"
+        " --database results/mlflow.db --source {params.source} --log {log}"
+        " --processes {resources.processes} --workers {resources.workers}"
 
 
 # Linear heads on the frozen features of every snapshot of a run.
@@ -85,9 +88,7 @@ rule select:
 # The probe's score of each class against event-samples, all seeds of an objective and fraction.
 rule figure_probe:
     input:
-        probes=expand(
-            f"{PROBE}/{{n}}.json", s=study.pretrain.seeds, n=SNAPSHOTS, allow_missing=True
-        ),
+        probes=expand(f"{PROBE}/{{n}}.json", s=study.pretrain.seeds, n=SNAPSHOTS, allow_missing=True),
         selected=expand(f"{PRETRAIN}/selected.json", s=study.pretrain.seeds, allow_missing=True),
     output:
         png="results/{study}/figures/probe_{objective}_pt-{K}.png",

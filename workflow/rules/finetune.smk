@@ -1,0 +1,133 @@
+"""Fine-tuning with labels, and the tables and figures of semantic segmentation."""
+
+
+# One run of the sweep: an initialisation, an adaptation, a share of labelled events, a seed. Resumes as `pretrain` does.
+rule finetune:
+    input:
+        train="results/{study}/points/train.zarr",
+        val="results/{study}/points/val.zarr",
+        test="results/{study}/points/test.zarr",
+        weights=initial_weights,
+    output:
+        expand(f"{SEMANTIC}/{{file}}", file=FINETUNED, allow_missing=True),
+    log:
+        "results/{study}/logs/finetune/semantic_{init}_{adaptation}_ft-{K}_seed-{s}.log",
+    benchmark:
+        "results/{study}/benchmarks/finetune/semantic_{init}_{adaptation}_ft-{K}_seed-{s}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        runtime="24h",
+        mem_mb=4000,
+        processes=1,
+        workers=0,
+    params:
+        settings=lambda wildcards: as_json(finetune_settings(wildcards.init, wildcards.adaptation)),
+        weights=lambda wildcards, input: f"--weights {input.weights[0]}" if input.weights else "",
+        state="results/{study}/state/finetune/semantic/{init}/{adaptation}/ft-{K}/seed-{s}",
+        outputs=SEMANTIC,
+        source=source_digest("panda_lartpc.tasks.run"),
+    shell:
+        "{PYTHON} $([ {resources.processes} = 1 ] || echo {TORCHRUN} {resources.processes}) -m panda_lartpc.tasks.run --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
+        " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
+        " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
+        " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"
+
+
+# Macro F1 by share of labels (Table 1).
+rule table1:
+    input:
+        semantic_files("metrics.json", "events.parquet"),
+    output:
+        csv="results/{study}/tables/table-1.csv",
+        md="results/{study}/tables/table-1.md",
+        tex="results/{study}/tables/table-1.tex",
+    log:
+        "results/{study}/logs/table1.log",
+    benchmark:
+        "results/{study}/benchmarks/table1.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        runs=SEMANTIC_RUNS,
+        source=source("table1.py"),
+    script:
+        "../scripts/table1.py"
+
+
+# F1 of each motif with the most labels (Table 2).
+rule table2:
+    input:
+        semantic_files("metrics.json", "events.parquet"),
+    output:
+        csv="results/{study}/tables/table-2.csv",
+        md="results/{study}/tables/table-2.md",
+        tex="results/{study}/tables/table-2.tex",
+    log:
+        "results/{study}/logs/table2.log",
+    benchmark:
+        "results/{study}/benchmarks/table2.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        runs=SEMANTIC_RUNS,
+        source=source("table2.py"),
+    script:
+        "../scripts/table2.py"
+
+
+# Macro F1 against the number of labelled events (Figure 6).
+rule figure6:
+    input:
+        semantic_files("metrics.json", "events.parquet"),
+    output:
+        png="results/{study}/figures/figure-6.png",
+        pdf="results/{study}/figures/figure-6.pdf",
+    log:
+        "results/{study}/logs/figure6.log",
+    benchmark:
+        "results/{study}/benchmarks/figure6.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        runs=SEMANTIC_RUNS,
+        source=source("figure6.py"),
+    script:
+        "../scripts/figure6.py"
+
+
+# Validation F1 against event-samples (Figure 10).
+rule figure10:
+    input:
+        semantic_files("metrics.json", "validation.parquet"),
+    output:
+        png="results/{study}/figures/figure-10.png",
+        pdf="results/{study}/figures/figure-10.pdf",
+    log:
+        "results/{study}/logs/figure10.log",
+    benchmark:
+        "results/{study}/benchmarks/figure10.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        runs=SEMANTIC_RUNS,
+        source=source("figure10.py"),
+    script:
+        "../scripts/figure10.py"
