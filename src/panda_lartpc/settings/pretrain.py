@@ -94,6 +94,16 @@ class DistillationSettings(Section):
     )
 
 
+class MaskedSettings(Section):
+    """Masked autoencoding after PoLAr-MAE (arXiv:2502.02558), with the views and masks of self-distillation."""
+
+    level: int = Field(
+        1, ge=1, le=8, description="level whose hidden cells are rebuilt: the octants of a cell, and their energies"
+    )
+    depth: int = Field(2, ge=1, le=16, description="blocks of the decoder, which is as wide as the encoder there")
+    energy_weight: float = Field(4, ge=0, description="of the energies, beside the occupancy of octants")
+
+
 class PretrainSettings(Section):
     """Pre-training: objectives, fractions of the events, seeds, length, and the recipe."""
 
@@ -123,6 +133,7 @@ class PretrainSettings(Section):
     views: ViewSettings = Field(ViewSettings(), description="crops and augmentations")
     mask: MaskSettings = Field(MaskSettings(), description="what the student does not see")
     distillation: DistillationSettings = Field(DistillationSettings(), description="objective `distillation`")
+    mae: MaskedSettings = Field(MaskedSettings(), description="objective `mae`")
     optimiser: OptimiserSettings = Field(OptimiserSettings(), description="AdamW and schedules")
 
     @model_validator(mode="before")
