@@ -75,8 +75,8 @@ def as_json(settings):
 
 # Training rules run on the interpreter that runs Snakemake, one process per device. In the shell, because the number of
 # processes changes no result and may thus be no parameter.
-PYTHON = sys.executable
 TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node"
+LAUNCH = f"{sys.executable} $([ {{resources.processes}} = 1 ] || echo {TORCHRUN} {{resources.processes}})"
 PRETRAIN = "results/{study}/pretrain/{objective}/pt-{K}/seed-{s}"
 PROBE = "results/{study}/probe/{objective}/pt-{K}/seed-{s}"
 SNAPSHOTS = study.pretrain.snapshot_samples()

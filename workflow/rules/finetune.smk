@@ -29,7 +29,8 @@ rule finetune:
         outputs=SEMANTIC,
         source=source_digest("panda_lartpc.tasks.run"),
     shell:
-        "{PYTHON} $([ {resources.processes} = 1 ] || echo {TORCHRUN} {resources.processes}) -m panda_lartpc.tasks.run --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
+        f"{LAUNCH} -m panda_lartpc.tasks.run"
+        " --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
         " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
         " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"

@@ -27,7 +27,8 @@ rule pretrain:
         state="results/{study}/state/pretrain/{objective}/pt-{K}/seed-{s}",
         source=source_digest("panda_lartpc.pretraining.run"),
     shell:
-        "{PYTHON} $([ {resources.processes} = 1 ] || echo {TORCHRUN} {resources.processes}) -m panda_lartpc.pretraining.run --objective {wildcards.objective} --percent {wildcards.K}"
+        f"{LAUNCH} -m panda_lartpc.pretraining.run"
+        " --objective {wildcards.objective} --percent {wildcards.K}"
         " --seed {wildcards.s} --settings {params.settings:q} --points {input.points} --state {params.state}"
         " --outputs $(dirname {output.metrics}) --record {output.record} --study {wildcards.study}"
         " --database results/mlflow.db --source {params.source} --log {log}"
