@@ -35,6 +35,8 @@ def row(k: int = 256, sample: int = 100, spread: float = 0.8, rank: float = 20.0
         ({"teacher_entropy": 0.74, "prototypes_used": 0.24}, "healthy"),
         ({"teacher_entropy": 0.01, "usage_entropy": 0.24, "prototypes_used": 0.02}, "single-prototype collapse"),
         ({"teacher_entropy": 0.01, "usage_entropy": 0.26, "prototypes_used": 0.02}, "healthy"),
+        ({"prototypes_used": 0.0009}, "single-prototype collapse"),  # although Sinkhorn balances the targets
+        ({"teacher_entropy": 0.95, "prototypes_used": 0.0009}, "uniform collapse"),  # first choices by rounding
         ({"teacher_entropy": 0.01}, "healthy"),  # each point one prototype, but all of them in use
         ({"rank": 1.9}, "dimensional collapse"),
         ({"rank": 2.1}, "healthy"),
@@ -56,6 +58,7 @@ def measured(entropy: float, usage: float, used: int) -> dict:
     [
         (measured(1.8, 5.2, 246), "healthy"),
         (measured(0.6, 5.4, 256), "healthy"),
+        (measured(3.04, 5.5, 208), "healthy"),
         (measured(5.1, 5.5, 250), "uniform collapse"),
         (measured(4.7, 5.0, 38), "uniform collapse"),
     ],

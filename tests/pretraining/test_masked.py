@@ -158,5 +158,8 @@ def test_a_batch_without_a_hidden_cell_has_no_loss():
     assert float(numbers["loss"]) == 0
 
 
-def test_the_depth_of_the_decoder_is_that_of_the_settings():
+def test_level_and_depth_of_the_decoder_are_those_of_the_settings():
     assert len(trainee(depth=3).network.blocks) == 3
+    views = seen_and_hidden(batch_of(PLAN))
+    n_cells = [len(trainee(level=level).network(views, None)[0]) for level in (1, 2)]
+    assert n_cells == [views.pyramid.levels[level].n_points for level in (1, 2)]
