@@ -4,12 +4,12 @@ processes)."""
 import argparse
 import json
 import logging
+import math
 import shutil
 import time
-from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,7 @@ from panda_lartpc.tasks.networks import load_encoder, transformer, uresnet
 from panda_lartpc.tasks.scoring import score_events, score_numbers
 from panda_lartpc.tasks.semantic import SemanticTraining
 from panda_lartpc.training.distributed import World, start_processes
+from panda_lartpc.training.live_tracking import LiveRun
 from panda_lartpc.training.loop import RunPlan, train
 from panda_lartpc.training.progress import memory_gb
 from panda_lartpc.training.signals import leave_stopping_to_the_loop
@@ -56,11 +57,14 @@ class Job:
     seed              of first weights, order of events, augmentation, stochastic depth, random choice of labels
     train, val, test  point stores
     weights           of the encoder to start from: a model file, or a published file or folder; None for random ones
-    folder            where the state is kept until the run is finished
-    outputs           folder of the results: model.safetensors with its card, metrics.json, measured.json,
-                      events.parquet, validation.parquet, history.parquet, parameters.csv
+    state             folder in which each run keeps its state until it is finished, in a folder of its own
+    outputs           folder of the results: model.safetensors with its card, events.parquet, validation.parquet,
+                      history.parquet, parameters.csv, measured.json
+    record            file of the record
+    study             experiment in MLflow
+    database          of MLflow
     source            source digest of this module
-    workers           processes that read events
+    workers           processes that read events; 0: the training process does
     """
 
     initialisation: str
@@ -72,88 +76,78 @@ class Job:
     val: Path
     test: Path
     weights: Path | None
-    folder: Path
+    state: Path
     outputs: Path
+    record: Path
+    study: str
+    database: Path
     source: str
     workers: int
 
+    @property
+    def inputs(self) -> list[Path]:
+        """Files and stores that are read."""
+        stores = [self.train, self.val, self.test]
+        if self.weights is None:
+            return stores
+        files = sorted(self.weights.iterdir()) if self.weights.is_dir() else [self.weights]
+        return [*stores, *(file for file in files if file.is_file())]
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m panda_lartpc.tasks.run", description="One fine-tuning run.")
-    parser.add_argument("--initialisation", required=True, help="what the network starts from, as in a row")
-    parser.add_argument("--adaptation", required=True, choices=get_args(Adaptation), help="what of it is trained")
-    parser.add_argument("--percent", required=True, help="labelled share of the training events, as text")
-    parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--settings", required=True, help="sections of the configuration, as JSON")
-    for split in ("train", "val", "test"):
-        parser.add_argument(f"--{split}", required=True, type=Path, help=f"point store of the {split} split")
-    parser.add_argument("--weights", type=Path, help="encoder to start from; none for random weights")
-    parser.add_argument("--state", required=True, type=Path, help="folder that a stopped run goes on from")
-    parser.add_argument("--outputs", required=True, type=Path, help="folder of the results")
-    parser.add_argument("--source", required=True, help="source digest of this module")
-    parser.add_argument("--log", required=True, type=Path)
-    parser.add_argument("--processes", type=int, default=1, help="that share the training, as torchrun has started")
-    parser.add_argument("--workers", type=int, default=0, help="processes that read events, for each of these")
-    return parser
+    @property
+    def identity(self) -> dict[str, object]:
+        """What a state belongs to. Not the source: an edit does not throw days of training away."""
+        run = {name: getattr(self, name) for name in ("initialisation", "adaptation", "percent", "seed")}
+        settings = self.settings.model_dump(mode="json", exclude_unset=True)  # those of other rows are not given
+        return {**run, **settings, "inputs": {file.name: input_digest(file) for file in self.inputs}}
 
+    @property
+    def folder(self) -> Path:
+        """Folder of the state. Runs with other settings have others, so that going back to old ones goes on there."""
+        return self.state / text_digest(json.dumps(self.identity, sort_keys=True))[:12]
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run what the command line asks for."""
-    given = vars(parser().parse_args(arguments))
-    log_path, state, processes = (given.pop(name) for name in ("log", "state", "processes"))
-    settings = read_section(RunSettings, json.loads(given.pop("settings")))
-    job = Job(**given, settings=settings, folder=state)
-    with script_log(log_path), start_processes(processes) as world:
-        finetune(job, world)
-
-
-def identity(job: Job) -> dict:
-    """All that the result depends on, as plain values; inputs by name and digest."""
-    names = ("initialisation", "adaptation", "percent", "seed")
-    digests = {file.name: input_digest(file) for file in inputs(job)}
-    settings = job.settings.model_dump(mode="json", exclude_unset=True)  # those of other rows are not given
-    return {name: getattr(job, name) for name in names} | settings | {"inputs": digests}
-
-
-def inputs(job: Job) -> list[Path]:
-    """Files and stores that are read."""
-    stores, weights = [job.train, job.val, job.test], job.weights
-    if weights is None:
-        return stores
-    if weights.is_dir():
-        return [*stores, *sorted(file for file in weights.iterdir() if file.is_file())]
-    return [*stores, weights]
+    @property
+    def coordinates(self) -> bool:
+        """Whether the network reads positions."""
+        if self.initialisation == "uresnet":
+            return self.settings.semantic.uresnet.coordinates
+        return self.settings.encoder.coordinates
 
 
 def finetune(job: Job, world: World) -> None:
     """Train to the end, from where the state of an earlier attempt stands, score the test split, write the results."""
-    semantic, known = job.settings.semantic, identity(job) | {"source": job.source}
-    # A run with other settings has its own folder: neither is spoilt by the other, and going back goes on.
-    folder = job.folder / text_digest(json.dumps(known, sort_keys=True))[:12]
-    labelled = labelled_events(len(PointStore(job.train)), float(job.percent), job.settings.data, job.seed)
+    semantic, folder, train_store = job.settings.semantic, job.folder, PointStore(job.train)
+    labelled = labelled_events(len(train_store), float(job.percent), job.settings.data, job.seed)
     trainee = start(job, world)
 
+    def score(store: PointStore, n_events: int) -> pd.DataFrame:
+        return score_events(
+            trainee.network, store, job.settings.geometry, n_events=n_events, world=world, workers=job.workers
+        )
+
     def validate(n: int, trained_s: float) -> None:
-        numbers = score_numbers(scored(trainee, job, job.val, semantic.validation_events, world))
+        numbers = score_numbers(score(PointStore(job.val), semantic.validation_events))
         if world.rank == 0:
             log.info("validation after %d event-samples: macro F1 %.4f", n, numbers["macro_f1"])
             with atomic_path(folder / f"validation/{n:012d}.json") as path:
                 path.write_text(json.dumps({"event_sample": n, **numbers}))
 
-    plan = RunPlan(folder, semantic.event_samples, semantic.validation_samples(), known)
-    history = train(trainee, lambda first: batches(job, labelled, first, world), plan, world, validate)
-    began = time.monotonic()
-    test = scored(trainee, job, job.test, len(PointStore(job.test)), world)
-    if world.rank == 0:
-        measured = {"test_s": time.monotonic() - began, "memory_gb": memory_gb(world.device)}
-        tables = {
-            "events": test,
-            "validation": pd.DataFrame([json.loads(f.read_text()) for f in sorted(folder.glob("validation/*.json"))]),
-        }
-        history.to_parquet(job.outputs / "history.parquet")
-        write_results(job, trainee, tables, len(labelled), measured)
-        shutil.rmtree(folder)
+    with _live_run(job, world) as live:
+        history = train(
+            trainee,
+            lambda first: _batches(job, train_store, labelled, world, first),
+            RunPlan(folder, semantic.event_samples, semantic.validation_samples(), job.identity),
+            world,
+            validate,
+            on_row=live.log if live else lambda row: None,
+        )
+    began, store = time.monotonic(), PointStore(job.test)
+    test = score(store, len(store))
+    if world.rank > 0:
+        return
+    history.to_parquet(job.outputs / "history.parquet")
+    measured = {"test_s": time.monotonic() - began, "memory_gb": memory_gb(world.device)}
+    _write_results(job, trainee, test, {"n_labelled_events": len(labelled)}, measured)
+    shutil.rmtree(folder)
 
 
 def start(job: Job, world: World) -> SemanticTraining:
@@ -177,64 +171,114 @@ def start(job: Job, world: World) -> SemanticTraining:
     return SemanticTraining(network, job.adaptation, how, settings.semantic.lovasz_weight, world, job.seed)
 
 
-def batches(job: Job, labelled: np.ndarray, first: int, world: World) -> Iterable:
-    """Labelled batches from an event-sample on: the same events and augmentations for all rows of a seed."""
+def _batches(job: Job, store: PointStore, labelled: np.ndarray, world: World, first: int) -> DataLoader:
+    """This process's share of all batches from an event-sample on; the same for all rows of a seed and fraction."""
     settings = job.settings.semantic
-    bounds = {"batch_events": settings.batch_events, "batch_points": settings.batch_points}
-    share = {"first": first, "rank": world.rank, "world": world.size, "total": settings.event_samples}
-    n_points = PointStore(job.train).n_points
-    dataset = LabelledDataset(job.train, job.settings.geometry, coordinates(job), settings.augment, job.seed)
+    plans = EventSampler(
+        store.n_points,
+        labelled,
+        seed=job.seed,
+        batch_events=settings.batch_events,
+        batch_points=settings.batch_points,
+        total=settings.event_samples,
+        first=first,
+        rank=world.rank,
+        world=world.size,
+    )
+    dataset = LabelledDataset(job.train, job.settings.geometry, job.coordinates, settings.augment, job.seed)
     return DataLoader(
-        dataset,
-        sampler=EventSampler(n_points, labelled, seed=job.seed, **bounds, **share),
-        batch_size=None,
-        num_workers=job.workers,
-        worker_init_fn=leave_stopping_to_the_loop,
+        dataset, sampler=plans, batch_size=None, num_workers=job.workers, worker_init_fn=leave_stopping_to_the_loop
     )
 
 
-def coordinates(job: Job) -> bool:
-    """Whether the network reads positions."""
-    return (job.settings.semantic.uresnet if job.initialisation == "uresnet" else job.settings.encoder).coordinates
+def _live_run(job: Job, world: World) -> LiveRun | nullcontext:
+    """The run in MLflow, which process 0 tells about."""
+    if world.rank > 0:
+        return nullcontext()
+    return LiveRun(
+        job.folder,
+        job.record,
+        study=job.study,
+        database=job.database,
+        settings=job.identity,
+        tags={"stage": "finetune", "source_digest": job.source},
+    )
 
 
-def scored(trainee: SemanticTraining, job: Job, store: Path, n_events: int, world: World) -> pd.DataFrame:
-    """Points of the first events of a store by true and predicted motif (`score_events`)."""
-    options = {"n_events": n_events, "world": world, "workers": job.workers}
-    return score_events(trainee.network, PointStore(store), job.settings.geometry, **options)
-
-
-def write_results(
-    job: Job, trainee: SemanticTraining, tables: dict[str, pd.DataFrame], n_labelled: int, measured: dict
+def _write_results(
+    job: Job, trainee: SemanticTraining, test: pd.DataFrame, counts: dict[str, int], measured: dict[str, float]
 ) -> None:
-    """Write the results, the record last; times and memory, which no table may show, apart from the record."""
-    parameters = pd.DataFrame(trainee.parameter_table())
-    size = parameters["shape"].map(np.prod)
-    numbers = score_numbers(tables["events"]) | {
-        "n_parameters": int(size.sum()),
-        "n_trained_parameters": int(size[~parameters["frozen"]].sum()),
-        "n_labelled_events": n_labelled,
-        "n_test_events": len(tables["events"]),
-        "event_samples": job.settings.semantic.event_samples,
-    }
-    for name, table in tables.items():
+    """Write the results, the record last; what differs from run to run stands apart, as no table may show it."""
+    validation = [json.loads(file.read_text()) for file in sorted(job.folder.glob("validation/*.json"))]
+    for name, table in (("events", test), ("validation", pd.DataFrame(validation))):
         with atomic_path(job.outputs / f"{name}.parquet") as path:
             table.to_parquet(path, index=False)
+    parameters = pd.DataFrame(trainee.parameter_table())
     with atomic_path(job.outputs / "parameters.csv") as path:
         parameters.to_csv(path, index=False)
     with atomic_path(job.outputs / "measured.json") as path:
         path.write_text(json.dumps(measured, indent=2) + "\n")
+    size = parameters["shape"].map(math.prod)
+    numbers = {
+        **score_numbers(test),
+        "validation_macro_f1": validation[-1]["macro_f1"],
+        "n_parameters": int(size.sum()),
+        "n_trained_parameters": int(size[~parameters["frozen"]].sum()),
+        "n_test_events": len(test),
+        "event_samples": job.settings.semantic.event_samples,
+        **counts,
+    }
+    save_model(job.outputs / "model.safetensors", trainee.network.state_dict(), _card(job, trainee, numbers))
+    save_record(job.record, "finetune", job.identity, numbers, job.inputs, job.source)
+
+
+def _card(job: Job, trainee: SemanticTraining, numbers: dict[str, float]) -> Card:
     trained_with = TrainedWith.of(job.settings.geometry, job.settings.encoder)
-    card = Card(
-        settings=identity(job) | {"weights": str(job.weights or "")},
+    return Card(
+        settings={**job.identity, "weights": str(job.weights or "")},
         trained_with=trained_with.model_copy(update={"in_channels": trainee.network.backbone.settings.n_features}),
         event_samples=job.settings.semantic.event_samples,
         data_digest=input_digest(job.train),
         source_digest=job.source,
-        metrics={name: value for name, value in numbers.items() if "f1" in name},
+        metrics={name: value for name, value in numbers.items() if "macro_f1" in name},
     )
-    save_model(job.outputs / "model.safetensors", trainee.network.state_dict(), card)
-    save_record(job.outputs / "metrics.json", "finetune", card.settings, numbers, inputs(job), job.source)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    given = vars(_parser().parse_args(arguments))
+    processes, log_file = given.pop("processes"), given.pop("log")
+    settings = read_section(RunSettings, json.loads(given.pop("settings")))
+    with script_log(log_file), start_processes(processes) as world:
+        finetune(Job(**given, settings=settings), world)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m panda_lartpc.tasks.run", description=__doc__)
+    parser.add_argument(
+        "--weights", type=Path, help="encoder to start from: a model file, or a published file or folder"
+    )
+    for name, kind, meaning in (
+        ("initialisation", str, "what the network starts from, as in a row of the configuration"),
+        ("adaptation", str, "what of it is trained: `linear`, `decoder` or `full`"),
+        ("percent", str, "labelled share of the training events, in per cent"),
+        ("seed", int, "of first weights, order of events, augmentation"),
+        ("settings", str, "sections geometry, encoder, decoder, data and semantic of the configuration, as JSON"),
+        ("train", Path, "point store of the training events"),
+        ("val", Path, "point store of the validation events"),
+        ("test", Path, "point store of the test events"),
+        ("state", Path, "folder for the state of unfinished runs"),
+        ("outputs", Path, "folder for weights, scores and history"),
+        ("record", Path, "file for the record"),
+        ("study", str, "experiment in MLflow"),
+        ("database", Path, "sqlite file of MLflow, unless MLFLOW_TRACKING_URI names a server"),
+        ("source", str, "source digest of this module"),
+        ("log", Path, "log file"),
+        ("processes", int, "processes that share each batch, one for each device"),
+        ("workers", int, "processes that read events; 0: none besides the training process"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, required=True, help=meaning)
+    return parser
 
 
 if __name__ == "__main__":
