@@ -150,6 +150,17 @@ def test_every_weight_is_trained(variant):
     assert [name for name in untrained if not name.endswith("k_proj.bias")] == []
 
 
+def test_attention_follows_the_masks_without_training_them():
+    batch, _ = made_up([30], [2], torch.Generator().manual_seed(4))
+    head = small_head()
+    first = head(*batch).layers[0]
+    first.class_logits.square().sum().backward(retain_graph=True)
+    assert head.blocks[0].cross_attn.q_proj.weight.grad.any()
+    assert head.blocks[0].mask_mlp.fc1.weight.grad is None
+    first.mask_logits.square().sum().backward()
+    assert head.blocks[0].mask_mlp.fc1.weight.grad.any()
+
+
 @torch.no_grad()
 def test_removed_points_are_seen_by_no_query():
     (features, position, offset), _ = made_up([60], [3], torch.Generator().manual_seed(5))

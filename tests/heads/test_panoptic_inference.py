@@ -135,6 +135,23 @@ def test_no_object_stuff_classes_and_unsure_queries_give_nothing():
     assert found_in((class_logits, mask_logits, stuff), PAPER_INFERENCE).instance.tolist() == [-1] * 4 + [0, 0]
 
 
+def test_each_threshold_drops_what_is_below_it():
+    class_logits, mask_logits, stuff = logits([1, 1], [[0, 1, 2, 3, 4, 5], [2, 3, 4, 5, 6, 7]], 8)
+    # The overlap of 4 in 8 points lowers the weaker one to exp(-2 / 4) = 0.61 of its score, and this one to 0.49.
+    mask_logits[[6, 7], 0] = mask_logits[[0, 1], 1] = -8
+    mask_logits[mask_logits > 0] = 1.4  # probability 0.80
+    arguments = class_logits, mask_logits, stuff
+    assert found_in(arguments).instance.tolist() == [-1, -1, 0, 0, 0, 0, 0, 0]
+    found = found_in(arguments, PAPER_INFERENCE)
+    assert found.instance.tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert found.score.tolist() == pytest.approx([0.80, 0.80 * 0.607], abs=0.01)
+    class_logits[1] = torch.tensor([0, 1.0, 0, 0, 0, 0, 0])  # probability 0.31
+    unsure = PanopticInferenceSettings(class_threshold=0.4, score_threshold=0)
+    assert found_in(arguments, unsure).query.tolist() == [0]
+    assert found_in(arguments, PAPER_INFERENCE).query.tolist() == [0, 1]
+    assert found_in(arguments, PanopticInferenceSettings(mask_threshold=0.9)).instance.tolist() == [-1] * 8
+
+
 def test_an_event_of_one_point_has_an_instance_if_one_point_is_enough():
     one = logits([1], [[0]], 1)
     assert found_in(one).instance.tolist() == [-1]
