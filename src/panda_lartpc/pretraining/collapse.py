@@ -131,7 +131,8 @@ def feature_numbers(features: Tensor) -> tuple[float, float]:
     values = features.detach().double()
     centred = values - values.mean(dim=0)
     length = values.square().sum(dim=1).mean().sqrt()
-    covariance = centred.T @ centred / len(values)
+    # The smaller of the two products; their eigenvalues are the same but for zeros.
+    covariance = (centred.T @ centred if len(values) > values.shape[1] else centred @ centred.T) / len(values)
     variance = covariance.trace()
     if not variance > 0:
         return 0.0, 1.0

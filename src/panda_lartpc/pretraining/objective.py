@@ -10,7 +10,8 @@ from torch.special import entr
 from panda_lartpc.pretraining.collapse import feature_numbers
 from panda_lartpc.pretraining.pairs import Pairs
 
-LOOKED_AT = 128  # points whose features each process judges in a step; more would be a noticeable share of the step
+# Points of a process whose features and entropies are judged in a step; all would take 5 % of the step.
+LOOKED_AT_FEATURES, LOOKED_AT_ENTROPIES = 128, 1024
 
 
 def prototype_loss(scores: Tensor, targets: Tensor, pairs: Pairs, temperature: float) -> Tensor:
@@ -44,26 +45,33 @@ def teacher_numbers(
                  target_entropy   the same of the targets
                  usage_entropy    entropy of the mean target, in nats
                  prototypes_used  prototypes that are the teacher's first choice for some point
-                 feature_spread, feature_rank   as of collapse.feature_numbers, of features of length 1, mean over
+                 feature_spread, feature_rank   as of collapse.feature_numbers, of features of length 1; mean over
                                                 processes
 
-    The entropies are 0 where nothing has matched.
+    The first two and the last two are of some points of each process, evenly spaced. Entropies are 0 where nothing has
+    matched.
     """
-    k = scores.shape[1]
-    few = features[:: max(1, len(features) // LOOKED_AT)][:LOOKED_AT]
+    few = evenly_spaced(features, LOOKED_AT_FEATURES)
+    own_scores, own_targets = (evenly_spaced(values, LOOKED_AT_ENTROPIES) for values in (scores, targets))
+    entropies = [entr(values).sum() for values in ((own_scores / temperature).softmax(dim=1), own_targets)]
     of_features = few.new_tensor([*feature_numbers(normalize(few, dim=1)), 1])
-    entropies = torch.stack([entr((scores / temperature).softmax(dim=1)).sum(), entr(targets).sum()])
+    k = scores.shape[1]
     first_choices = torch.bincount(scores.argmax(dim=1), minlength=k)
+    counts = of_features.new_tensor([len(own_scores), len(scores)])
     total = sum_over_processes(
-        torch.cat([of_features, scores.new_tensor([len(scores)]), entropies, targets.sum(dim=0), first_choices])
+        torch.cat([of_features, counts, torch.stack(entropies), targets.sum(dim=0), first_choices])
     )
-    spread, rank, n_processes, n_points, teacher_entropy, target_entropy = total[:6]
-    n_points = n_points.clamp(min=1)
+    spread, rank, n_processes, n_entropies, n_points, teacher_entropy, target_entropy = total[:7]
     return {
-        "teacher_entropy": teacher_entropy / n_points,
-        "target_entropy": target_entropy / n_points,
-        "usage_entropy": entr(total[6 : 6 + k] / n_points).sum(),
-        "prototypes_used": (total[6 + k :] > 0).sum(),
+        "teacher_entropy": teacher_entropy / n_entropies.clamp(min=1),
+        "target_entropy": target_entropy / n_entropies.clamp(min=1),
+        "usage_entropy": entr(total[7 : 7 + k] / n_points.clamp(min=1)).sum(),
+        "prototypes_used": (total[7 + k :] > 0).sum(),
         "feature_spread": spread / n_processes,
         "feature_rank": rank / n_processes,
     }
+
+
+def evenly_spaced(rows: Tensor, most: int) -> Tensor:
+    """At most `most` of the rows of (N, ...)."""
+    return rows[:: -(-len(rows) // most) or 1]

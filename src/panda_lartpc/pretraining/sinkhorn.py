@@ -8,6 +8,7 @@ from torch import Tensor
 SMALLEST_SHARE = 1e-30  # of the mass of the most used prototype; keeps all factors within float32
 
 
+@torch.no_grad()
 def sinkhorn(
     scores: Tensor, temperature: float, iterations: int, sum_over_processes: Callable[[Tensor], Tensor]
 ) -> Tensor:
@@ -26,9 +27,9 @@ def sinkhorn(
 
     Never overflows nor gives NaN for temperatures from 0.003.
     """
-    logits = scores / temperature
+    logits = scores / temperature  # changed in place from here on: on a CPU, new memory costs more than the sums
     peak = logits.amax(dim=1)  # (N,)
-    weight = (logits - peak[:, None]).exp()  # (N, K), the largest of each point is 1
+    weight = logits.sub_(peak[:, None]).exp_()  # (N, K), the largest of each point is 1
     highest = peak.max() if len(peak) else peak.new_zeros(())
     of_point = (peak - highest).exp()  # (N,)
     scale = (highest.double() - 1 / temperature).exp()  # brings the points of all processes to one scale
@@ -38,4 +39,5 @@ def sinkhorn(
         share = mass / mass.max().clamp(min=torch.finfo(mass.dtype).tiny)
         of_prototype = 1 / share.clamp(min=SMALLEST_SHARE).to(weight.dtype)
         of_point, scale = 1 / (weight @ of_prototype), 1.0
-    return weight * of_prototype / (weight @ of_prototype)[:, None]
+    of_point = 1 / (weight @ of_prototype)
+    return weight.mul_(of_prototype).mul_(of_point[:, None])
