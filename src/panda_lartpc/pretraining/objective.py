@@ -45,18 +45,15 @@ def teacher_numbers(
                  target_entropy   the same of the targets
                  usage_entropy    entropy of the mean target, in nats
                  prototypes_used  prototypes that are the teacher's first choice for some point
-                 feature_spread, feature_rank   as of collapse.feature_numbers, of features of length 1; mean over
-                                                processes
+                 feature_spread, feature_rank  of features of length 1 (collapse.feature_numbers); mean of processes
 
-    The first two and the last two are of some points of each process, evenly spaced. Entropies are 0 where nothing has
-    matched.
+    The first two and the last two are of some points of each process. Entropies are 0 where nothing has matched.
     """
     few = evenly_spaced(features, LOOKED_AT_FEATURES)
     own_scores, own_targets = (evenly_spaced(values, LOOKED_AT_ENTROPIES) for values in (scores, targets))
     entropies = [entr(values).sum() for values in ((own_scores / temperature).softmax(dim=1), own_targets)]
     of_features = few.new_tensor([*feature_numbers(normalize(few, dim=1)), 1])
-    k = scores.shape[1]
-    first_choices = torch.bincount(scores.argmax(dim=1), minlength=k)
+    first_choices = torch.bincount(scores.argmax(dim=1), minlength=(k := scores.shape[1]))
     counts = of_features.new_tensor([len(own_scores), len(scores)])
     total = sum_over_processes(
         torch.cat([of_features, counts, torch.stack(entropies), targets.sum(dim=0), first_choices])
