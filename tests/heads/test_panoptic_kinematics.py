@@ -54,6 +54,8 @@ def test_unknown_truth_costs_nothing_and_hides_nothing_else():
     prediction = told(true, 0.3, 0.0)
     loss = kinematics_loss([prediction], [known])
     assert loss.item() == pytest.approx(0.09 / 2 + 3 * 0.09 / 2, rel=1e-5)
+    known.vertex[0, 2] = NAN  # a vertex of which a component is missing is not known
+    assert torch.allclose(kinematics_loss([prediction], [known]), loss)
     nothing = Kinematics(*(torch.full_like(x, NAN) for x in (true.log10_momentum, true.direction, true.vertex)))
     prediction.log_variance.requires_grad_()
     loss = kinematics_loss([prediction], [nothing])

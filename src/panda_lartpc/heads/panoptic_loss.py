@@ -37,8 +37,8 @@ def panoptic_loss(
 
     targets  of the B events, in their order
 
-    An event without instances trains the stuff head alone. Points that the head removed count with their fixed mask
-    logit: each that belongs to an instance adds much to the focal term, but no gradient (both as in the published code).
+    As in the published code, an event without instances trains the stuff head alone, and points that the head removed
+    count with their fixed mask logit: one that belongs to an instance adds much to the focal term, but no gradient.
 
     Raises ValueError if the targets do not fit the output, or an instance has a class that the head does not know.
     """
