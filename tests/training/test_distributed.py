@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from panda_lartpc.training.distributed import World, any_process, start_processes, step_generator, sum_over_processes
-from tiny_training import start_two, tell_each_other
+from tiny_training import PATIENCE_S, start_two, tell_each_other
 
 
 def test_one_process_needs_nothing(monkeypatch):
@@ -38,7 +38,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 def test_two_processes_add_up_and_hear_of_a_flag_on_either(tmp_path):
     for process in start_two(tmp_path, work=tell_each_other):
-        process.join(60)
+        process.join(PATIENCE_S)
         assert process.exitcode == 0
     first, second = (json.loads((tmp_path / f"heard-{rank}.json").read_text()) for rank in (0, 1))
     both = {"size": 2, "total": [3.0, 30.0], "flags": [False, True, True]}

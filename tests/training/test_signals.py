@@ -7,7 +7,7 @@ import time
 import pytest
 
 from panda_lartpc.training.signals import SIGNALS, StopRequest
-from tiny_training import processes, read_until_stopped
+from tiny_training import PATIENCE_S, processes, read_until_stopped
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -34,6 +34,6 @@ def test_a_signal_to_all_processes_of_a_job_leaves_the_workers_to_the_loop(tmp_p
         assert process.is_alive()
         time.sleep(0.01)
     os.killpg(process.pid, number)
-    process.join(30)
+    process.join(PATIENCE_S)
     assert process.exitcode == 0
     assert (tmp_path / "stopped").read_text() == signal.Signals(number).name
