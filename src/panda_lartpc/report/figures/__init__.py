@@ -1,0 +1,1 @@
+"""The figures of the paper, from files that runs left; one module a figure."""

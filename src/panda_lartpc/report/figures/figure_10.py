@@ -1,0 +1,182 @@
+"""Figure 10, left: how many event-samples fine-tuning needs with and without pre-training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from panda_lartpc.report.figures.looks import method_look, pretraining_words
+from panda_lartpc.report.paper import FIGURE_10_LEVEL, FIGURE_10_RATIO
+from panda_lartpc.report.style import MATPLOTLIB_STYLE
+from panda_lartpc.report.tables.cells import BASELINE
+from panda_lartpc.report.tables.runs import Method, Run, distinct
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Validation scores of the runs of one row.
+
+    percent         labelled events, in per cent of the training events
+    pretrained      per cent of the training events, `none` or `released`
+    event_samples   (V,)    shown until each validation, rising
+    by_seed         (S, V)  macro F1 over five motifs, in %
+    """
+
+    method: Method
+    percent: str
+    pretrained: str
+    event_samples: NDArray
+    by_seed: NDArray
+
+    @property
+    def mean(self) -> NDArray:
+        """Mean over seeds, (V,), in %."""
+        return self.by_seed.mean(axis=0)
+
+    @property
+    def label(self) -> str:
+        """Its name in legend and caption."""
+        return self.method.label + pretraining_words(self.pretrained)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Event-samples after which a curve first reaches a score; `at_most` if its first validation is above already."""
+
+    event_samples: float
+    at_most: bool
+
+
+def read_curves(runs: Sequence[Run]) -> list[Curve]:
+    """Curves at the largest label fraction, in the order of the runs; of one method the largest pre-training.
+
+    Raises ValueError without runs, or if the seeds of a row were not validated after the same event-samples.
+    """
+    percent = max((run.percent for run in runs), key=float, default=None)
+    if percent is None:
+        raise ValueError("no runs of fine-tuning, so Figure 10 has no curve; expected one or more")
+    groups: dict[Method, dict[str, list[Run]]] = {}
+    for run in runs:
+        if run.percent == percent:
+            groups.setdefault(run.method, {}).setdefault(run.pretrained, []).append(run)
+    curves = []
+    for method, by_pretraining in groups.items():
+        pretrained = max(by_pretraining, key=lambda on: float(on) if on not in ("none", "released") else 0)
+        curves.append(_read_curve(method, pretrained, distinct(by_pretraining[pretrained])))
+    return curves
+
+
+def _read_curve(method: Method, pretrained: str, runs: list[Run]) -> Curve:
+    tables = [pd.read_parquet(run.folder / "validation.parquet").sort_values("event_sample") for run in runs]
+    for run, table in zip(runs, tables, strict=True):
+        if not np.array_equal(table.event_sample, tables[0].event_sample):
+            raise ValueError(
+                f"{run.folder}: validated after {table.event_sample.tolist()} event-samples, another seed after "
+                f"{tables[0].event_sample.tolist()}; run both again with the same finetune.semantic.validations"
+            )
+    by_seed = np.stack([100 * table.macro_f1.to_numpy(float) for table in tables])
+    return Curve(method, runs[0].percent, pretrained, tables[0].event_sample.to_numpy(float), by_seed)
+
+
+def reached(curve: Curve, level: float) -> Reached | None:
+    """Where the mean over seeds first reaches `level` (%), linearly between validations; None if it never does."""
+    above = curve.mean >= level
+    if not above.any():
+        return None
+    at, x, y = int(np.argmax(above)), curve.event_samples, curve.mean
+    if at == 0:
+        return Reached(float(x[0]), at_most=True)
+    share = (level - y[at - 1]) / (y[at] - y[at - 1])
+    return Reached(float(x[at - 1] + share * (x[at] - x[at - 1])), at_most=False)
+
+
+def common_level(curve: Curve, other: Curve) -> float:
+    """The largest macro F1 that both reach, in %."""
+    return float(min(curve.mean.max(), other.mean.max()))
+
+
+def caption(curves: Sequence[Curve]) -> str:
+    """What the figure tells, in lines: each pre-trained row against training from scratch, and the paper's number."""
+    lines = [f"Fine-tuned with {curves[0].percent} % of the labels. Lines: mean over seeds; points: seeds."]
+    scratch = next((curve for curve in curves if curve.method == BASELINE), None)
+    if scratch is None:
+        return "\n".join([*lines, "The study has no row scratch/full, so there is nothing to compare with."])
+    lines.append(f"Event-samples to the largest score that a row and {scratch.label} both reach:")
+    lines += [
+        f"{curve.label}: {_comparison(curve, scratch, common_level(curve, scratch))}"
+        for curve in curves
+        if curve.pretrained != "none"
+    ]
+    lines.append(
+        f"The paper's full reaches {FIGURE_10_LEVEL:g} % with {FIGURE_10_RATIO} times fewer images than scratch."
+    )
+    full = _full(curves)
+    if full is not None:
+        late = [curve.label for curve in (full, scratch) if reached(curve, FIGURE_10_LEVEL) is None]
+        if late:
+            lines.append(f"Here {FIGURE_10_LEVEL:g} % is not reached by {' and '.join(late)}.")
+        else:
+            lines.append(f"Here, {full.label}: {_comparison(full, scratch, FIGURE_10_LEVEL)}")
+    return "\n".join(lines)
+
+
+def _full(curves: Sequence[Curve]) -> Curve | None:
+    """The curve that the paper compares with training from scratch: full fine-tuning after pre-training, ours first."""
+    found = [curve for curve in curves if curve.method.adaptation == "full" and curve.pretrained != "none"]
+    return min(found, key=lambda curve: curve.method.family != "distillation", default=None)
+
+
+def _comparison(curve: Curve, scratch: Curve, level: float) -> str:
+    """The event-samples that both need for a score that both reach."""
+    ours, theirs = reached(curve, level), reached(scratch, level)
+    ratio = theirs.event_samples / ours.event_samples
+    times = f"{ratio:.1f} times fewer" if ratio >= 1 else f"{1 / ratio:.1f} times more"
+    bound = ""
+    if ours.at_most or theirs.at_most:
+        bound = "; the first validation is above it already, so the ratio is a bound"
+    return f"{level:.1f} % after {_shown(ours)} against {_shown(theirs)}, {times}{bound}."
+
+
+def _shown(where: Reached) -> str:
+    return f"{'at most ' if where.at_most else ''}{where.event_samples:,.0f}"
+
+
+def figure_10(curves: Sequence[Curve]) -> Figure:
+    """Draw validation macro F1 against event-samples (Panda Figure 10), with its caption. The caller closes it."""
+    with plt.rc_context(MATPLOTLIB_STYLE):
+        figure, axes = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
+        for curve in curves:
+            look = method_look(curve.method)
+            axes.plot(curve.event_samples, curve.mean, markersize=4.5, label=curve.label, **look)
+            for seed in curve.by_seed if len(curve.by_seed) > 1 else ():
+                axes.plot(curve.event_samples, seed, ".", color=look["color"], markersize=3, alpha=0.6)
+        _mark_common_level(axes, curves)
+        axes.set(
+            xscale="log", xlabel="event-samples shown in fine-tuning", ylabel="validation macro F1 over five motifs (%)"
+        )
+        axes.legend(fontsize=7)
+        figure.supxlabel(caption(curves), fontsize=7, ha="left", x=0.02)
+    return figure
+
+
+def _mark_common_level(axes: Axes, curves: Sequence[Curve]) -> None:
+    """The score at which full fine-tuning is compared with training from scratch, and where both reach it."""
+    full = _full(curves)
+    scratch = next((c for c in curves if c.method == BASELINE), None)
+    if full is None or scratch is None:
+        return
+    level = common_level(full, scratch)
+    ends = [reached(curve, level).event_samples for curve in (full, scratch)]
+    axes.plot(
+        ends,
+        [level, level],
+        color="black",
+        linewidth=0.8,
+        linestyle=":",
+        label=f"largest that {full.method.label} and scratch reach",
+    )

@@ -1,0 +1,1 @@
+"""The tables of the paper, from files that runs left."""

@@ -1,0 +1,188 @@
+"""A table for people, as Markdown and as LaTeX, and its long form as CSV (ours)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from panda_lartpc.provenance import atomic_path
+
+NOT_RUN = "–"  # what stands in a cell that the study does not run
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a table with its uncertainties, all in the same unit; what is None or NaN is not shown.
+
+    low, high  95 % interval over test events
+    deviation  over seeds
+    paper      the paper's value
+    signed     a difference: shown with its sign
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    deviation: float | None = None
+    paper: float | None = None
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A cell that the study does not run; the paper may have its value."""
+
+    paper: float | None = None
+
+
+Entry = str | Number | Missing
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table as it is read.
+
+    caption   begins with the number of the table, `Table 1: ...`, which LaTeX gives itself
+    sections  heading ("" for none) and rows; a row has an entry for each column
+    notes     paragraphs below the table
+    targets   files that would fill the cells that the study does not run
+    """
+
+    caption: str
+    columns: Sequence[str]
+    sections: Sequence[tuple[str, Sequence[Sequence[Entry]]]]
+    notes: Sequence[str] = ()
+    targets: Sequence[str] = ()
+
+    def __post_init__(self):
+        for _, rows in self.sections:
+            for row in rows:
+                if len(row) != len(self.columns):
+                    raise ValueError(
+                        f"row {row[0]!r} has {len(row)} entries; expected {len(self.columns)}, a column each"
+                    )
+
+
+def write_table(frame: pd.DataFrame, layouts: Sequence[Layout], csv: Path, md: Path, tex: Path) -> None:
+    """Write the long form as CSV, and the layouts as Markdown and as LaTeX.
+
+    Several values in one field of the frame (a tuple) are joined by spaces.
+    """
+    flat = frame.map(lambda field: " ".join(map(_plain, field)) if isinstance(field, tuple) else field)
+    with atomic_path(csv) as temporary:
+        flat.to_csv(temporary, index=False, float_format="%.6g")
+    for path, render in ((md, markdown), (tex, latex)):
+        with atomic_path(path) as temporary:
+            temporary.write_text("\n".join(render(layout) for layout in layouts), encoding="utf-8")
+
+
+def markdown(layout: Layout) -> str:
+    """The table in Markdown: a value, [its interval], ± its spread over seeds, and the paper's value beside it."""
+    lines = [f"**{layout.caption}**", "", _markdown_row(layout.columns)]
+    lines.append(_markdown_row(["---", *["---:"] * (len(layout.columns) - 1)]))
+    for heading, rows in layout.sections:
+        if heading:
+            lines.append(_markdown_row([f"*{heading}*", *[""] * (len(layout.columns) - 1)]))
+        lines += [_markdown_row([_markdown_entry(entry) for entry in row]) for row in rows]
+    lines += [line for note in layout.notes for line in ("", note)]
+    if layout.targets:
+        lines += ["", f"{NOT_RUN}: not run by this study. Targets that would fill such cells:", ""]
+        lines += [f"- `{target}`" for target in layout.targets]
+    return "\n".join(lines) + "\n"
+
+
+def latex(layout: Layout) -> str:
+    """The table in LaTeX; needs the package booktabs. The paper's values stand below ours, in italics."""
+    width, caption = len(layout.columns), layout.caption.split(": ", 1)[-1]
+    lines = [
+        r"% \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
+        rf"\caption{{{_escaped(caption[:1].upper() + caption[1:])}}}",
+        rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
+        r"\toprule",
+        _latex_row([_escaped(column) for column in layout.columns]),
+    ]
+    for heading, rows in layout.sections:
+        lines.append(r"\midrule")
+        if heading:
+            lines.append(rf"\multicolumn{{{width}}}{{l}}{{\textit{{{_escaped(heading)}}}}} \\")
+        for row in rows:
+            lines.append(_latex_row([_latex_entry(entry) for entry in row]))
+            if any(_paper(entry) is not None for entry in row):
+                lines.append(_latex_row([r"\quad\textit{paper}", *[_latex_paper(entry) for entry in row[1:]]]))
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    notes = list(layout.notes)
+    if layout.targets:
+        notes.append(f"{NOT_RUN}: not run by this study; the CSV names the targets.")
+    if notes:
+        lines.append(rf"\par\smallskip\footnotesize {_escaped(' '.join(notes))}")
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _plain(part: object) -> str:
+    return f"{part:.6g}" if isinstance(part, float) else str(part)
+
+
+def _known(number: float | None) -> bool:
+    return number is not None and not math.isnan(number)
+
+
+def _paper(entry: Entry) -> float | None:
+    return None if isinstance(entry, str) else entry.paper
+
+
+def _markdown_row(entries: Sequence[str]) -> str:
+    return "| " + " | ".join(entry.replace("|", r"\|") for entry in entries) + " |"
+
+
+def _markdown_entry(entry: Entry) -> str:
+    if isinstance(entry, str):
+        return entry
+    text = NOT_RUN
+    if isinstance(entry, Number):
+        sign = "+" if entry.signed else ""
+        text = f"{entry.value:{sign}.1f}"
+        if _known(entry.low) and _known(entry.high):
+            text += f" [{entry.low:{sign}.1f}, {entry.high:{sign}.1f}]"
+        if _known(entry.deviation):
+            text += f" ± {entry.deviation:.1f}"
+        text = text.replace("-", "−")
+    return text if entry.paper is None else f"{text} · paper {entry.paper:.1f}"
+
+
+def _latex_row(entries: Sequence[str]) -> str:
+    return " & ".join(entries) + r" \\"
+
+
+def _latex_entry(entry: Entry) -> str:
+    if isinstance(entry, str):
+        return _escaped(entry)
+    if isinstance(entry, Missing):
+        return "--"
+    sign = "+" if entry.signed else ""
+    text = f"{entry.value:{sign}.1f}"
+    if _known(entry.low) and _known(entry.high):
+        text += rf"_{{{entry.low:{sign}.1f}}}^{{{entry.high:{sign}.1f}}}"
+    if _known(entry.deviation):
+        text += rf" \pm {entry.deviation:.1f}"
+    return f"${text}$"
+
+
+def _latex_paper(entry: Entry) -> str:
+    paper = _paper(entry)
+    return "" if paper is None else rf"\textit{{{paper:.1f}}}"
+
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
+    "≥": r"$\geq$", "·": r"$\cdot$", "`": "", "\n": " ",
+}  # fmt: skip
+
+
+def _escaped(text: str) -> str:
+    """Plain text for LaTeX; the backquotes of Markdown vanish."""
+    return "".join(_SPECIAL.get(character, character) for character in text)

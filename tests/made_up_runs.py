@@ -1,0 +1,47 @@
+"""Folders of fine-tuning runs with known counts, as runs leave them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from panda_lartpc.evaluation.semantic import COLUMNS, scores
+from panda_lartpc.provenance import save_record
+from panda_lartpc.report.tables.runs import Run
+
+LABELLED = {"0.1": 10, "1": 100, "10": 1000, "100": 10_000}
+
+
+def confusions(wrong: float, n_events: int = 40, seed: int = 0) -> np.ndarray:
+    """(E, 5, 5) counts: 200 points of each motif an event, a share of about `wrong` taken for the next motif."""
+    rng = np.random.default_rng(seed)
+    missed = rng.binomial(200, wrong, (n_events, 5))
+    counts = np.zeros((n_events, 5, 5), np.int64)
+    motif = np.arange(5)
+    counts[:, motif, motif] = 200 - missed
+    counts[:, motif, (motif + 1) % 5] = missed
+    return counts
+
+
+def made_up_run(
+    root: Path, row: str, percent: str, seed: int, counts: np.ndarray, validation: list | None = None
+) -> Run:
+    """Write the folder of one run; `validation` is pairs of event-samples and macro F1."""
+    start, adaptation = row.split("/")
+    folder = root / start.replace("same", percent) / adaptation / f"ft-{percent}" / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    events = pd.DataFrame(counts.reshape(len(counts), 25), columns=list(COLUMNS))
+    events.insert(0, "n_points", counts.sum((1, 2)))
+    events.insert(0, "name", [f"test_{event}" for event in range(len(counts))])
+    events.to_parquet(folder / "events.parquet")
+    pd.DataFrame(validation or [(100, 0.5)], columns=["event_sample", "macro_f1"]).to_parquet(
+        folder / "validation.parquet"
+    )
+    numbers = {
+        "n_parameters": 3_000_000,
+        "n_trained_parameters": 3_000_000 if adaptation == "full" else 12_345,
+        "n_labelled_events": LABELLED[percent],
+        "macro_f1": float(scores(counts.sum(0)).macro_f1),
+    }
+    save_record(folder / "metrics.json", "finetune", {"row": row, "seed": seed}, numbers, [], "0" * 64)
+    return Run(row, percent, seed, folder)
