@@ -14,9 +14,7 @@ class SegmentationHead(nn.Linear):
         super().__init__(n_features, len(MOTIFS))
 
 
-def segmentation_loss(
-    logits: Tensor, truth: Tensor, lovasz_weight: float, cross_entropy_weight: float = 1.0
-) -> Tensor:
+def segmentation_loss(logits: Tensor, truth: Tensor, lovasz_weight: float, cross_entropy_weight: float = 1.0) -> Tensor:
     """Weighted sum of cross-entropy and Lovász-softmax, both over all points given, in float32.
 
     logits         (N, C)  of the classes
