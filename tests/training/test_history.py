@@ -12,7 +12,8 @@ from panda_lartpc.training.history import ROWS, History, StepNumbers, row_ends
 
 
 def ends(total: int, batch: int, first: int = 0) -> list[int]:
-    plans = [BatchPlan(n, tuple(range(batch))) for n in range(first, total, batch)]
+    events = tuple(range(batch))
+    plans = (BatchPlan(n, events) for n in range(first, total, batch))
     return [plan.last for plan in plans if row_ends(plan, total)]
 
 

@@ -115,17 +115,7 @@ def train(
         if run.pass_milestones():
             run.save()
         if not run.finished:
-            for _ in run.steps(batches, log_every_s):
-                passed = run.pass_milestones()
-                stopped = any_process(stop.received is not None)
-                if passed or stopped or run.finished or any_process(run.unsaved_s() >= save_every_s):
-                    run.save()
-                if run.finished:
-                    break
-                if stopped:
-                    raise Interrupted(run.interrupted_by(stop))
-        if not run.finished:
-            raise ValueError(f"batches ended at event-sample {run.event_sample} of {plan.event_samples}")
+            run.go(batches, stop, save_every_s, log_every_s)
         return run.history
 
 
@@ -156,7 +146,22 @@ class _Run:
         """Whether nothing is left to do."""
         return self._ended or self.event_sample >= self._plan.event_samples
 
-    def steps(self, batches: Callable[[int], Iterable[Batch]], log_every_s: float) -> Iterator[None]:
+    def go(
+        self, batches: Callable[[int], Iterable[Batch]], stop: StopRequest, save_every_s: float, log_every_s: float
+    ) -> None:
+        """Train until the run is finished or asked to stop; all processes take each decision together."""
+        for _ in self._steps(batches, log_every_s):
+            passed = self.pass_milestones()
+            stopped = any_process(stop.received is not None)
+            if passed or stopped or self.finished or any_process(self._unsaved_s() >= save_every_s):
+                self.save()
+            if self.finished:
+                return
+            if stopped:
+                raise Interrupted(self._interrupted_by(stop))
+        raise ValueError(f"batches ended at event-sample {self.event_sample} of {self._plan.event_samples}")
+
+    def _steps(self, batches: Callable[[int], Iterable[Batch]], log_every_s: float) -> Iterator[None]:
         """Take step after step; what is done between them does not count as time trained."""
         total, line_at = self._plan.event_samples, time.monotonic() + log_every_s
         hidden = None if self._world.rank == 0 else True  # None: hidden unless on a terminal
@@ -209,7 +214,7 @@ class _Run:
             self._passed.append(n)
         return bool(due)
 
-    def unsaved_s(self) -> float:
+    def _unsaved_s(self) -> float:
         """Seconds since the state was saved; 0 on all processes but the first, which decides."""
         return time.monotonic() - self._saved_at if self._world.rank == 0 else 0.0
 
@@ -230,7 +235,7 @@ class _Run:
         any_process(False)
         self._saved_at = time.monotonic()
 
-    def interrupted_by(self, stop: StopRequest) -> str:
+    def _interrupted_by(self, stop: StopRequest) -> str:
         """What to say of a run that was stopped."""
         by = stop.received.name if stop.received else "a signal to another process"
         return (
