@@ -29,7 +29,7 @@ from panda_lartpc.model.encoder import Encoder, initialise, up_cast
 from panda_lartpc.model.rows import bag_sum
 from panda_lartpc.model.sparse_conv import convolution
 from panda_lartpc.pretraining.collapse import feature_numbers
-from panda_lartpc.pretraining.objective import LOOKED_AT
+from panda_lartpc.pretraining.objective import LOOKED_AT_FEATURES, evenly_spaced
 from panda_lartpc.settings.model import EncoderSettings
 from panda_lartpc.settings.pretrain import PretrainSettings
 from panda_lartpc.training.distributed import World, shared_by_processes, step_generator, sum_over_processes
@@ -177,7 +177,7 @@ class MaskedAutoencoder:
         rate = apply_schedule(self.optimiser, optimiser, progress)
         self.optimiser.step()
 
-        few = features.detach()[:: max(1, len(features) // LOOKED_AT)][:LOOKED_AT]
+        few = evenly_spaced(features.detach(), LOOKED_AT_FEATURES)
         of_features = losses.new_tensor([*feature_numbers(normalize(few, dim=1)), 1])
         *losses, spread, rank, n_processes = sum_over_processes(torch.cat([losses.detach(), of_features])).unbind()
         numbers = dict(zip(("loss", "occupancy_loss", "energy_loss"), losses, strict=True))
