@@ -64,7 +64,7 @@ def _curve(axes: Axes, cells: pd.DataFrame, method: Method, pretrained: str) -> 
         if len(seeds) > 1:
             axes.plot(np.full(len(seeds), at), seeds, ".", color=look["color"], markersize=3, alpha=0.6)
     label = method.label + pretraining_words(pretrained)
-    return axes.plot(x, y, linestyle=line, markersize=4.5, label=label, **look)[0]
+    return axes.plot(x, y, linestyle=line, markersize=3.5, label=label, **look)[0]
 
 
 def _paper_curve(axes: Axes, paper: tuple[str, str], method: Method, pretrained: str) -> None:

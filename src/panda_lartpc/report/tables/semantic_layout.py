@@ -14,7 +14,8 @@ _SCORE_WORDS = {
 }
 _READING = (
     "All scores in %, of points pooled over the test events: mean over seeds, 95 % interval over test events (in "
-    "brackets or as indices; the same resampled events for all seeds), and standard deviation over seeds where there are two or more."
+    "brackets or as indices; the same resampled events for all seeds), and standard deviation over seeds where there "
+    "are two or more."
 )
 _PAPER = (
     "The paper's values are those of PILArNet-M, where 100 % are 1,000,000 training events; they stand where label and "

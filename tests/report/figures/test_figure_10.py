@@ -1,0 +1,119 @@
+"""Figure 10: event-samples to a common score, worked by hand."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from made_up_runs import confusions, made_up_run
+from panda_lartpc.report.figures.figure_10 import Curve, caption, common_level, figure_10, reached, read_curves
+from panda_lartpc.report.tables.runs import Method
+
+mpl.use("agg")
+SAMPLES = [100, 200, 400]
+
+
+def curve(family: str, *scores: float, adaptation: str = "full") -> Curve:
+    pretrained = "none" if family == "scratch" else "100"
+    return Curve(Method(family, adaptation), "100", pretrained, np.array(SAMPLES, float), np.array([scores]))
+
+
+def test_a_score_is_reached_between_two_validations():
+    where = reached(curve("scratch", 50, 70, 80), 75)
+    assert (where.event_samples, where.at_most) == (300, False)
+    assert reached(curve("scratch", 50, 70, 80), 70).event_samples == 200
+    assert reached(curve("scratch", 50, 70, 80), 80).event_samples == 400
+    assert reached(curve("scratch", 50, 70, 80), 81) is None
+    first = reached(curve("scratch", 50, 70, 80), 40)
+    assert (first.event_samples, first.at_most) == (100, True)
+
+
+def test_the_first_crossing_counts_where_a_curve_falls_again():
+    assert reached(curve("scratch", 60, 80, 70), 70).event_samples == 150
+
+
+def test_the_caption_compares_at_the_largest_score_that_both_reach():
+    scratch, full = curve("scratch", 50, 70, 80), curve("distillation", 60, 90, 95)
+    assert common_level(full, scratch) == 80
+    text = caption([scratch, full])
+    needed = 100 + 100 * 20 / 30
+    assert (
+        f"Panda full, pre-trained on 100 %: 80.0 % after {needed:.0f} against 400, {400 / needed:.1f} times fewer."
+        in text
+    )
+    assert "The paper's full reaches 97 % with 11.1 times fewer images than scratch." in text
+    assert "Here 97 % is not reached by Panda full, pre-trained on 100 % and PTv3 scratch." in text
+
+
+def test_the_caption_tells_when_pretraining_does_not_help_or_bounds_the_ratio():
+    slow = caption([curve("scratch", 50, 90, 95), curve("distillation", 50, 70, 80)])
+    assert "80.0 % after 400 against 175, 2.3 times more." in slow
+    fast = caption([curve("scratch", 50, 70, 80), curve("distillation", 85, 90, 95)])
+    assert "80.0 % after at most 100 against 400, 4.0 times fewer; the first validation is above it already" in fast
+
+
+def test_the_papers_score_is_compared_where_both_reach_it():
+    text = caption([curve("scratch", 50, 96, 98), curve("distillation", 94, 98, 99)])
+    assert "Here, Panda full, pre-trained on 100 %: 97.0 % after 175 against 300, 1.7 times fewer." in text
+
+
+def test_without_scratch_there_is_nothing_to_compare():
+    assert "no row scratch/full, so there is nothing to compare" in caption([curve("distillation", 50, 70, 80)])
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two seeds of scratch and of Panda full and linear, the latter two pre-trained on 10 and on 100 %."""
+    root, made = tmp_path / "results/demo/finetune/semantic", []
+    for row in ("scratch/full", "distillation-pt-same/full", "distillation-pt-100/full", "distillation-pt-100/linear"):
+        for percent in ("1", "10"):
+            for seed in (0, 1):
+                level = {"scratch/full": 0.5, "distillation-pt-100/full": 0.7}.get(row, 0.6)
+                scores = [(n, level + 0.1 * i + 0.01 * seed) for i, n in enumerate(SAMPLES)]
+                made.append(made_up_run(root, row, percent, seed, confusions(0.1), scores))
+    return made
+
+
+def test_curves_are_those_of_most_labels_and_most_pretraining(runs):
+    curves = read_curves(runs)
+    assert [(c.label, c.percent) for c in curves] == [
+        ("PTv3 scratch", "10"),
+        ("Panda full, pre-trained on 100 %", "10"),
+        ("Panda linear, pre-trained on 100 %", "10"),
+    ]
+    np.testing.assert_allclose(curves[1].by_seed, [[70, 80, 90], [71, 81, 91]])
+    np.testing.assert_allclose(curves[1].mean, [70.5, 80.5, 90.5])
+
+
+def test_the_figure_holds_the_curves_and_their_units(runs):
+    curves = read_curves(runs)
+    figure = figure_10(curves)
+    axes = figure.axes[0]
+    for c in curves:
+        drawn = next(artist for artist in axes.lines if artist.get_label() == c.label)
+        np.testing.assert_array_equal(drawn.get_xdata(), SAMPLES)
+        np.testing.assert_allclose(drawn.get_ydata(), c.mean)
+    seeds = [tuple(np.round(artist.get_ydata(), 6)) for artist in axes.lines if artist.get_marker() == "."]
+    assert (71, 81, 91) in seeds
+    level = next(artist for artist in axes.lines if artist.get_label() == "largest that Panda full and scratch reach")
+    np.testing.assert_allclose(level.get_xdata(), [100, 400])  # scratch ends at 70.5, where Panda begins
+    np.testing.assert_allclose(level.get_ydata(), [70.5, 70.5])
+    assert axes.get_xlabel() == "event-samples shown in fine-tuning"
+    assert axes.get_ylabel() == "validation macro F1 over five motifs (%)"
+    assert figure.get_supxlabel() == caption(curves)
+    plt.close(figure)
+
+
+def test_a_study_of_one_run_has_a_figure(runs):
+    figure = figure_10(read_curves(runs[:1]))
+    assert len(figure.axes[0].lines) == 1
+    plt.close(figure)
+
+
+def test_seeds_validated_at_other_times_are_refused(runs):
+    other = next(r for r in runs if r.row == "scratch/full" and r.percent == "10" and r.seed == 1)
+    made_up_run(other.folder.parents[3], other.row, "10", 1, confusions(0.1), [(100, 0.5), (300, 0.6)])
+    with pytest.raises(ValueError, match=r"validated after \[100, 300\] event-samples, another seed after \[100, 200"):
+        read_curves(runs)
+    with pytest.raises(ValueError, match="no runs of fine-tuning"):
+        read_curves([])
