@@ -26,15 +26,16 @@ class Project:
         self.folder = folder
         for name in ("src", "workflow", "profiles", "envs"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-        for name in ("Snakefile", "config.yaml"):
-            shutil.copy(ROOT / name, folder / name)
+        for name in ("Snakefile", "config.yaml", "tests/small_study.yaml"):
+            shutil.copy(ROOT / name, folder)
         for number, (name, n_events) in enumerate(files.items()):
             events = [make_event(100 * number + i, n_points=60) for i in range(n_events)]
             write_h5(folder / "events" / f"{name}.h5", events)
 
     def command(self, *arguments: str, profile: str = "local") -> tuple[list[str], dict]:
         """How to start Snakemake here: the command, and arguments of `subprocess`."""
-        command = [sys.executable, "-m", "snakemake", "--profile", f"profiles/{profile}", *arguments]
+        study = ("--configfile", "small_study.yaml", "--profile", f"profiles/{profile}")
+        command = [sys.executable, "-m", "snakemake", *study, *arguments]
         environment = os.environ | {"PYTHONPATH": str(self.folder / "src"), "OMP_NUM_THREADS": "1"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return command, {"cwd": self.folder, "env": environment, **pipes}

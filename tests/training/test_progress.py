@@ -1,11 +1,14 @@
 """Speed and what the log says of it."""
 
+import os
+import platform
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
-from panda_lartpc.training.progress import Stopwatch, count, memory_gb, step_line
+from panda_lartpc.training.progress import Stopwatch, count, give_memory_back, memory_gb, step_line
 
 
 def test_the_line_has_its_fixed_fields():
@@ -53,3 +56,17 @@ def test_a_resumed_run_counts_on():
 def test_memory_of_this_process_is_plausible():
     ballast = torch.ones(50_000_000, dtype=torch.uint8)
     assert len(ballast) / 1e9 < memory_gb(torch.device("cpu")) < 100
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no malloc_trim")
+def test_freed_memory_is_given_back():
+    def resident_mb():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    blocks = [os.urandom(100_000) for _ in range(500)]  # too small to have mappings of their own
+    pin = os.urandom(100_000)
+    del blocks
+    before = resident_mb()
+    give_memory_back()
+    assert before - resident_mb() > 25
+    assert len(pin) == 100_000

@@ -33,6 +33,7 @@ rule finetune:
         " --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
         " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
+        " --record {params.outputs}/metrics.json --study {wildcards.study} --database results/mlflow.db"
         " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"
 
 

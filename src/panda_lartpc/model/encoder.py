@@ -41,7 +41,8 @@ class Encoder(nn.Module):
         self.enc = nn.ModuleDict(
             {f"enc{s}": EncoderStage(n_in, n_out, settings, rate) for s, (n_in, n_out, rate) in enumerate(stages)}
         )
-        self.apply(initialise)
+        self.enc.apply(initialise)
+        self.embedding.initialise()
 
     def forward(
         self,
@@ -84,6 +85,15 @@ class Embedding(nn.Module):
         super().__init__()
         self.stem = nn.ModuleDict({"linear": nn.Linear(n_in, n_out), "norm": nn.LayerNorm(n_out), "act": nn.GELU()})
         self.mask_token = nn.Parameter(torch.zeros(1, n_out)) if mask_token else None
+
+    def initialise(self) -> None:
+        """Start of the stem, as of all linear layers (published code); a single input needs biases besides.
+
+        Without them the norm would leave nothing of one number but its sign.
+        """
+        initialise(self.stem["linear"])
+        if self.stem["linear"].in_features == 1:
+            nn.init.trunc_normal_(self.stem["linear"].bias, std=0.02)
 
     def forward(self, features: Tensor, masked: Tensor | None) -> Tensor:
         """(N, n_in) features and (N,) bool to (N, n_out)."""

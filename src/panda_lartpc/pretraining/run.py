@@ -154,6 +154,8 @@ def _batches(job: Job, store: PointStore, world: World, first: int) -> DataLoade
         rank=world.rank,
         world=world.size,
     )
+    if job.objective == "mae":  # it looks at global views only
+        settings = settings.model_copy(update={"views": settings.views.model_copy(update={"n_local": 0})})
     views = ViewDataset(job.points, job.settings.geometry, job.settings.encoder.coordinates, settings, job.seed)
     return DataLoader(
         views, sampler=plans, batch_size=None, num_workers=job.workers, worker_init_fn=leave_stopping_to_the_loop

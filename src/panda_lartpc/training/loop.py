@@ -19,7 +19,7 @@ from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.training.checkpoint import STATE, load_state, run_lock, save_state
 from panda_lartpc.training.distributed import World, any_process
 from panda_lartpc.training.history import History, Number, StepNumbers, not_finite, row_ends
-from panda_lartpc.training.progress import Stopwatch, memory_gb, step_line
+from panda_lartpc.training.progress import Stopwatch, give_memory_back, memory_gb, step_line
 from panda_lartpc.training.signals import StopRequest
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def train(
                   boundary at or after it. Once, except that a run killed before its state was saved again repeats it
                   from the same state
     on_row        called on process 0 with each row of the history, those of a saved state first
-    stop_when     called on all processes with each new row; true ends the run here, finished
+    stop_when     called on all processes likewise; true of a new row ends the run here, finished
     returns       the history; that of process 0 has all rows
 
     Raises Interrupted after SIGTERM, SIGUSR1 or Ctrl-C on any process, once the state is saved; RuntimeError if another
@@ -137,8 +137,10 @@ class _Run:
             log.info("going on at event-sample %d of %d", self.event_sample, plan.event_samples)
         first = world.rank == 0
         self.history = History(plan.folder / "history.jsonl" if first else None, rows)
-        for row in self.history.rows if first else ():
-            on_row(row)
+        for row in self.history.rows:
+            if first:
+                on_row(row)
+            stop_when(row)
         self._saved_at = time.monotonic()
 
     @property
@@ -172,9 +174,11 @@ class _Run:
                 self._watch.batch_came()
                 self._step(batch)
                 bar.update(batch.plan.last - batch.plan.first)
-                if self._world.rank == 0 and time.monotonic() >= line_at:
-                    speed = self._watch.events_per_s(self.event_sample)
-                    log.info(step_line(self.event_sample, total, self._numbers.means(), speed, self._memory()))
+                if time.monotonic() >= line_at:
+                    give_memory_back()
+                    if self._world.rank == 0:
+                        speed = self._watch.events_per_s(self.event_sample)
+                        log.info(step_line(self.event_sample, total, self._numbers.means(), speed, self._memory()))
                     line_at = time.monotonic() + log_every_s
                 if row_ends(batch.plan, total):
                     self._end_row()

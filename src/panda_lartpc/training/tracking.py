@@ -27,10 +27,11 @@ LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 def script_log(path: Path | str) -> Iterator[None]:
     """Send all logging and warnings of the block to the log file of its rule.
 
-    An exception is written there with its traceback and raised again: the job fails and Snakemake shows the log.
+    An exception is written there with its traceback and raised again: the job fails and Snakemake shows the log. Of
+    several processes that `torchrun` started, the first writes there and the others to files beside it.
     """
-    root = logging.getLogger()
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    root, rank = logging.getLogger(), os.environ.get("RANK", "0")
+    handler = logging.FileHandler(path if rank == "0" else f"{path}.{rank}", mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     root.addHandler(handler)
     root.setLevel(logging.INFO)

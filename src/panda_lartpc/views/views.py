@@ -46,6 +46,11 @@ class ViewBatch:
     student: Views
     local: Views | None
 
+    @property
+    def n_points(self) -> int:
+        """Points of all views."""
+        return sum(len(views.features) for views in (self.teacher, self.student, self.local) if views)
+
     def to(self, device: torch.device | str) -> "ViewBatch":
         """The same batch on another device."""
         local = None if self.local is None else self.local.to(device)

@@ -110,6 +110,11 @@ def test_a_study_of_one_run_has_a_figure(runs):
     plt.close(figure)
 
 
+def test_a_validation_before_training_is_left_out(tmp_path):
+    run = made_up_run(tmp_path, "scratch/full", "10", 0, confusions(0.1), [(0, 0.1), (100, 0.5)])
+    np.testing.assert_array_equal(read_curves([run])[0].event_samples, [100])
+
+
 def test_seeds_validated_at_other_times_are_refused(runs):
     other = next(r for r in runs if r.row == "scratch/full" and r.percent == "10" and r.seed == 1)
     made_up_run(other.folder.parents[3], other.row, "10", 1, confusions(0.1), [(100, 0.5), (300, 0.6)])

@@ -73,6 +73,7 @@ def read_curves(runs: Sequence[Run]) -> list[Curve]:
 
 def _read_curve(method: Method, pretrained: str, runs: list[Run]) -> Curve:
     tables = [pd.read_parquet(run.folder / "validation.parquet").sort_values("event_sample") for run in runs]
+    tables = [table[table.event_sample > 0] for table in tables]  # neither a log axis nor a ratio has a place for 0
     for run, table in zip(runs, tables, strict=True):
         if not np.array_equal(table.event_sample, tables[0].event_sample):
             raise ValueError(
