@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 from panda_lartpc.provenance import save_record
-from panda_lartpc.training.tracking import import_records, open_tracking, script_log
+from panda_lartpc.training.tracking import import_records, open_tracking, run_name, script_log
 
 
 def test_log_lines_have_fixed_fields(tmp_path):
@@ -109,3 +109,29 @@ def test_processes_that_start_at_once_make_one_database(tmp_path):
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     open_tracking(tmp_path / "mlflow.db").create_experiment("works")
+
+
+@pytest.mark.parametrize(
+    ("stage", "record", "name"),
+    [
+        ("ingest", "results/x/records/ingest/train/a.json", "ingest train/a"),
+        (
+            "finetune",
+            "results/x/finetune/semantic/scratch/full/ft-0.3/seed-0/metrics.json",
+            "finetune semantic/scratch/full/ft-0.3/seed-0",
+        ),
+        ("validate_simulation", "results/x/records/validate_simulation.json", "validate_simulation"),
+        ("probe", "elsewhere/5.json", "probe 5"),
+    ],
+)
+def test_runs_are_named_by_what_they_are(stage, record, name):
+    assert run_name(stage, record) == name
+
+
+def test_each_process_has_its_own_log(tmp_path, monkeypatch):
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        with script_log(tmp_path / "log"):
+            logging.getLogger("x").info("from %s", rank)
+    assert "from 0" in (tmp_path / "log").read_text()
+    assert "from 1" in (tmp_path / "log.1").read_text()

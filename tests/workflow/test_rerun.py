@@ -11,7 +11,14 @@ RESULTS = (
     *("raw/train/a.zarr", "raw/train/b.zarr", "raw/val/c.zarr", "raw/test/d.zarr"),
     *(f"points/{split}.{end}" for split in ("train", "val", "test") for end in ("zarr", "events.parquet")),
     *("events.html", "records/tracked.json", "records/ingest/train/a.json", "records/threshold/train.json"),
+    *(f"pretrain/{objective}/pt-100/seed-0/encoder.safetensors" for objective in ("distillation", "mae")),
+    *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
 )
+# What follows from the events of the training split, in the small study.
+SWEEP = {"finetune": 8, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
+TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **SWEEP}
+AT_LAST = {"track": 1, "all": 1}
+ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"
 ADDED_COMMENT = ("import logging\n", "import logging  # a comment\n\n")
 
 
@@ -41,7 +48,7 @@ def test_new_file_times_comments_docstrings_and_other_cores_rerun_nothing(finish
 
 def test_a_changed_statement_reruns_the_rules_that_depend_on_it(finished):
     with finished.edited("src/panda_lartpc/data/threshold.py", "\nlog = ", "\nCHANGED = 1\nlog = "):
-        assert finished.jobs() == {"threshold": 3, "event_display": 1, "track": 1, "all": 1}
+        assert finished.jobs() == {"threshold": 3, "event_display": 1, **TRAINING, **AT_LAST}
 
 
 def test_a_changed_page_reruns_no_data(finished):
@@ -51,12 +58,36 @@ def test_a_changed_page_reruns_no_data(finished):
 
 def test_a_changed_threshold_keeps_the_raw_stores(finished):
     config = (SETTINGS[0], "data={source: files, root: events, min_points: 20, min_energy_mev: 0.2}", SETTINGS[2])
-    assert finished.jobs(config=config) == {"threshold": 3, "event_display": 1, "track": 1, "all": 1}
+    assert finished.jobs(config=config) == {"threshold": 3, "event_display": 1, **TRAINING, **AT_LAST}
+
+
+def test_a_changed_probe_does_not_train_again(finished):
+    with finished.edited("src/panda_lartpc/settings/probe.py", '"""\n', '"""\nCHANGED = 1\n'):
+        jobs = finished.jobs("results/tiny/probe/mae/pt-100/seed-0/0.json")
+    assert jobs == {"probe": 1}
+
+
+def test_rerunning_one_point_of_the_sweep_runs_that_one_only(finished):
+    assert finished.jobs(ONE_RUN, "--force") == {"finetune": 1}
+
+
+def test_another_recipe_of_one_row_reruns_that_row_only(finished):
+    changed = "finetune={semantic: {linear: {optimiser: {learning_rate: 0.001}}}}"
+    assert finished.jobs(config=(*SETTINGS, changed)) == {**SWEEP, "finetune": 2, **AT_LAST}
+
+
+def test_a_shorter_sweep_trains_nothing(finished):
+    changed = "finetune={semantic: {fractions: ['100']}}"
+    assert finished.jobs("table1", config=(*SETTINGS, changed)) == {"table1": 1}
+
+
+def test_other_processes_and_workers_rerun_nothing(finished):
+    assert finished.jobs("--set-resources", "pretrain:processes=2", "finetune:workers=3") == {}
 
 
 def test_another_study_has_results_of_its_own(finished):
     config = ("name=other", *SETTINGS[1:])
-    assert finished.jobs(config=config) == {"ingest": 4, "threshold": 3, "event_display": 1, "track": 1, "all": 1}
+    assert finished.jobs(config=config) == {"ingest": 4, "threshold": 3, "event_display": 1, **TRAINING, **AT_LAST}
 
 
 def test_a_killed_run_is_completed_by_the_next(tmp_path):

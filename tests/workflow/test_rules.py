@@ -28,7 +28,7 @@ def test_rule_is_complete(name):
         assert f"    {entry}" in text, entry
     if door := TRAINING_RULES.get(name):
         assert f'source=source_digest("{door}")' in text
-        assert f"    shell:\n        f\"{{LAUNCH}} -m {door}" in text
+        assert f'    shell:\n        f"{{LAUNCH}} -m {door}' in text
     else:
         assert f'source=source("{name}.py")' in text
         assert f'    script:\n        "../scripts/{name}.py"' in text

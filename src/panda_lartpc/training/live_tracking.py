@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from panda_lartpc.provenance import atomic_path
 from panda_lartpc.training.loop import Interrupted
-from panda_lartpc.training.tracking import log_params, open_tracking, study_experiment
+from panda_lartpc.training.tracking import log_params, open_tracking, run_name, study_experiment
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,7 +129,7 @@ class LiveRun:
             run = known[0]
             client.update_run(run.info.run_id, status="RUNNING")
         else:
-            name = f"{self._tags.get('stage', 'training')} {Path(self._tags['record']).stem}"
+            name = run_name(self._tags["stage"], self._tags["record"])
             run = client.create_run(experiment_id, run_name=name, tags=self._tags)
             with atomic_path(file) as temporary:
                 temporary.write_text(run.info.run_id)

@@ -110,7 +110,7 @@ def _log_record(client: "MlflowClient", experiment_id: str, path: str, digest: s
     record = read_record(path)
     tags = {"record": path, "stage": record["stage"]}
     tags |= {name: record[name] for name in ("source_digest", "config_digest")}
-    run = live or client.create_run(experiment_id, run_name=f"{record['stage']} {Path(path).stem}", tags=tags)
+    run = live or client.create_run(experiment_id, run_name=run_name(record["stage"], path), tags=tags)
     log_params(client, run, record["settings"])
     metrics = [
         Metric(key, value, timestamp=run.info.start_time, step=0)
@@ -122,6 +122,13 @@ def _log_record(client: "MlflowClient", experiment_id: str, path: str, digest: s
     for key, value in {**tags, "record_digest": digest}.items():
         client.set_tag(run.info.run_id, key, value)
     client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def run_name(stage: str, record: Path | str) -> str:
+    """Name of a run: its stage, and what its record's path says behind that, as in `finetune semantic/scratch/full`."""
+    parts = Path(record).with_suffix("").parts
+    behind = parts[parts.index(stage) + 1 :] if stage in parts else parts[-1:]
+    return f"{stage} {'/'.join(part for part in behind if part != 'metrics')}".strip()
 
 
 def log_params(client: "MlflowClient", run: "Run", settings: Mapping[str, object]) -> None:
