@@ -15,7 +15,7 @@ RESULTS = (
     *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
 )
 # What follows from the events of the training split, in the small study.
-SWEEP = {"finetune": 8, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
+SWEEP = {"finetune": 4, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
 TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **SWEEP}
 AT_LAST = {"track": 1, "all": 1}
 ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"

@@ -37,18 +37,18 @@ rule finetune:
         " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"
 
 
-# Macro F1 by share of labels (Table 1).
+# Macro F1 by share of labels (Table 1). Rules without wildcards are targets by their name.
 rule table1:
     input:
         semantic_files("metrics.json", "events.parquet"),
     output:
-        csv="results/{study}/tables/table-1.csv",
-        md="results/{study}/tables/table-1.md",
-        tex="results/{study}/tables/table-1.tex",
+        csv=results("tables/table-1.csv"),
+        md=results("tables/table-1.md"),
+        tex=results("tables/table-1.tex"),
     log:
-        "results/{study}/logs/table1.log",
+        results("logs/table1.log"),
     benchmark:
-        "results/{study}/benchmarks/table1.tsv"
+        results("benchmarks/table1.tsv")
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -67,13 +67,13 @@ rule table2:
     input:
         semantic_files("metrics.json", "events.parquet"),
     output:
-        csv="results/{study}/tables/table-2.csv",
-        md="results/{study}/tables/table-2.md",
-        tex="results/{study}/tables/table-2.tex",
+        csv=results("tables/table-2.csv"),
+        md=results("tables/table-2.md"),
+        tex=results("tables/table-2.tex"),
     log:
-        "results/{study}/logs/table2.log",
+        results("logs/table2.log"),
     benchmark:
-        "results/{study}/benchmarks/table2.tsv"
+        results("benchmarks/table2.tsv")
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -92,12 +92,12 @@ rule figure6:
     input:
         semantic_files("metrics.json", "events.parquet"),
     output:
-        png="results/{study}/figures/figure-6.png",
-        pdf="results/{study}/figures/figure-6.pdf",
+        png=results("figures/figure-6.png"),
+        pdf=results("figures/figure-6.pdf"),
     log:
-        "results/{study}/logs/figure6.log",
+        results("logs/figure6.log"),
     benchmark:
-        "results/{study}/benchmarks/figure6.tsv"
+        results("benchmarks/figure6.tsv")
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -116,12 +116,12 @@ rule figure10:
     input:
         semantic_files("metrics.json", "validation.parquet"),
     output:
-        png="results/{study}/figures/figure-10.png",
-        pdf="results/{study}/figures/figure-10.pdf",
+        png=results("figures/figure-10.png"),
+        pdf=results("figures/figure-10.pdf"),
     log:
-        "results/{study}/logs/figure10.log",
+        results("logs/figure10.log"),
     benchmark:
-        "results/{study}/benchmarks/figure10.tsv"
+        results("benchmarks/figure10.tsv")
     conda:
         "../../envs/cpu.yaml"
     threads: 1
