@@ -1,5 +1,6 @@
 """One configuration, known keys only, each described and bounded."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,17 @@ def test_the_reference_page_has_every_key_with_the_default_that_holds():
     assert rows["simulation.single_particle"] == ("null", "SingleParticle | null")
     assert rows["simulation.vertex.table[].weight"] == ("1", "float, > 0")
     assert all(description for *_, description in reference_rows())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"geometry": {"strides": [2, 2]}}, "encoder.channels has 5 stages but geometry.strides makes 3 levels"),
+        ({"decoder": {"channels": [64], "depths": [1]}}, "decoder.channels has 1 stages; expected 4"),
+        ({"pretrain": {"distillation": {"up_cast_level": 5}}}, "up_cast_level is 5; the last level is 4"),
+        ({"finetune": {"semantic": {"rows": ["uresnet/full"], "uresnet": {"levels": 4}}}}, "levels is 4; expected 5"),
+    ],
+)
+def test_networks_that_do_not_fit_the_levels_are_refused(changed, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        read_study({"name": "x", **changed})

@@ -66,6 +66,9 @@ class Study(Section):
             raise ValueError(f"decoder.channels has {stages} stages; expected {levels - 1}, one less than levels")
         if compared >= levels:
             raise ValueError(f"pretrain.distillation.up_cast_level is {compared}; the last level is {levels - 1}")
+        semantic = self.finetune.semantic
+        if "uresnet/full" in semantic.rows and semantic.uresnet.levels != levels:
+            raise ValueError(f"finetune.semantic.uresnet.levels is {semantic.uresnet.levels}; expected {levels}")
         return self
 
     def simulated_files(self) -> dict[str, dict[str, dict[str, int]]]:
