@@ -1,6 +1,5 @@
 """One pre-training from the command line: its files, that it goes on where it was killed, and how it ends."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,12 +13,9 @@ from panda_lartpc.model.card import load_model
 from panda_lartpc.pretraining import run
 from panda_lartpc.pretraining.collapse import verdict
 from panda_lartpc.provenance import read_record
-from panda_lartpc.settings.model import EncoderSettings
-from panda_lartpc.settings.pretrain import PretrainSettings
-from small_views import GEOMETRY, write_store
+from pretraining_runs import arguments
+from small_views import write_store
 
-ENCODER = EncoderSettings(channels=(16, 16, 32), depths=(1, 1, 1), layer_scale=None, drop_path=0.1, coordinates=False)
-HEADS = {"hidden_channels": 16, "embedding_channels": 8, "n_prototypes": 16}
 RESULTS = ("out/snapshots/0.safetensors", "out/snapshots/20.safetensors", "out/snapshots/40.safetensors", "record.json")
 NOT_TIMES = ["event_sample", "loss", "teacher_entropy", "feature_rank", "gradient_norm"]
 
@@ -27,20 +23,6 @@ NOT_TIMES = ["event_sample", "loss", "teacher_entropy", "feature_rank", "gradien
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return write_store(tmp_path_factory.mktemp("store") / "train.zarr")
-
-
-def arguments(store, folder, objective="distillation", distillation=None, **changes) -> list[str]:
-    recipe = {"recipe": "small", "event_samples": 40, "snapshots": (0, 0.5, 1), "batch_events": 2}
-    pretrain = PretrainSettings(**recipe | {"distillation": HEADS | (distillation or {})} | changes)
-    settings = {"geometry": GEOMETRY, "encoder": ENCODER, "pretrain": pretrain}
-    plain = {name: section.model_dump(mode="json") for name, section in settings.items()}
-    given = {
-        **{"objective": objective, "percent": "100", "seed": 1, "points": store, "source": "s" * 64},
-        **{"settings": json.dumps(plain | {"data": {"labelled": "first"}}), "state": folder / "state"},
-        **{"outputs": folder / "out", "record": folder / "record.json", "log": folder / "log"},
-        **{"study": "test", "database": store.parent / "mlflow.db", "processes": 1, "workers": 0},
-    }
-    return [word for name, value in given.items() for word in (f"--{name}", str(value))]
 
 
 @pytest.fixture(scope="module")
