@@ -1,17 +1,8 @@
-"""One finished run of the workflow that the tests of this folder share."""
-
-from pathlib import Path
+"""One finished run of the workflow, which all tests of this folder share: their group keeps them in one process."""
 
 import pytest
 
 from small_project import Project
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder run in one process, since they share one run."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("workflow"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,9 @@
 """What is wrong with a configuration or a job is said where the user looks: on the terminal."""
 
+import pytest
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
 
 def test_an_unknown_key_is_refused_with_its_path_and_the_nearest_name(finished):
     said = finished.snakemake("--dry-run", config=("data={min_enrgy_mev: 0.2}",), fails=True)

@@ -1,9 +1,12 @@
 """The profile that is asked for is the one in force."""
 
+import pytest
 import yaml
 from snakemake.cli import parse_args
 
 from small_project import ROOT
+
+pytestmark = pytest.mark.xdist_group("workflow")
 
 
 def test_no_profile_is_called_default():

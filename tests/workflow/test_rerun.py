@@ -5,7 +5,11 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from small_project import SETTINGS, Project
+
+pytestmark = pytest.mark.xdist_group("workflow")
 
 RESULTS = (
     *("raw/train/a.zarr", "raw/train/b.zarr", "raw/val/c.zarr", "raw/test/d.zarr"),

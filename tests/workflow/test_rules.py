@@ -7,6 +7,8 @@ import pytest
 
 from small_project import ROOT
 
+pytestmark = pytest.mark.xdist_group("workflow")
+
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 

@@ -42,6 +42,7 @@ def script_log(path: Path | str) -> Iterator[None]:
         log.exception("job failed")
         raise
     finally:
+        logging.captureWarnings(False)
         root.removeHandler(handler)
         handler.close()
 
