@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from panda_lartpc.pretraining.objective import prototype_loss, teacher_numbers
@@ -20,7 +19,7 @@ from panda_lartpc.pretraining.sinkhorn import sinkhorn
 from panda_lartpc.pretraining.student import Student
 from panda_lartpc.settings.model import EncoderSettings
 from panda_lartpc.settings.pretrain import PretrainSettings
-from panda_lartpc.training.distributed import World, step_generator, sum_over_processes
+from panda_lartpc.training.distributed import World, shared_by_processes, step_generator, sum_over_processes
 from panda_lartpc.training.optimiser import adamw, apply_schedule, parameter_groups
 from panda_lartpc.training.schedule import half_cosine, ramp
 from panda_lartpc.views.views import ViewBatch
@@ -42,7 +41,7 @@ class Distillation:
             self.student = Student(encoder, settings).to(world.device)
         self.teacher = copy.deepcopy(self.student).eval().requires_grad_(False)  # eval: no stochastic depth
         self.optimiser = adamw(parameter_groups(self.student, settings.optimiser), settings.optimiser)
-        self._shared = _shared(self.student, world)
+        self._shared = shared_by_processes(self.student, world)
 
     def step(self, batch: ViewBatch, progress: float) -> dict[str, float | Tensor]:
         """Train on one batch, of which this process has a share, on its device.
@@ -130,13 +129,6 @@ class Distillation:
         self.student.load_state_dict(state["student"])
         self.teacher.load_state_dict(state["teacher"])
         self.optimiser.load_state_dict(state["optimiser"])
-
-
-def _shared(student: Student, world: World) -> nn.Module:
-    """The student as one of several processes trains it, its gradient being the mean over them."""
-    if world.size == 1:
-        return student
-    return DistributedDataParallel(student, device_ids=[world.device] if world.device.type == "cuda" else None)
 
 
 def _total(shares: Mapping[str, Tensor]) -> dict[str, Tensor]:

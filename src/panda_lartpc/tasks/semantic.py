@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from panda_lartpc.heads.segmentation import segmentation_loss
@@ -14,7 +13,7 @@ from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.settings.finetune import Adaptation, AdaptationSettings
 from panda_lartpc.tasks.labelled import LabelledBatch
 from panda_lartpc.tasks.networks import SegmentationNetwork
-from panda_lartpc.training.distributed import World, step_generator, sum_over_processes
+from panda_lartpc.training.distributed import World, shared_by_processes, step_generator, sum_over_processes
 from panda_lartpc.training.optimiser import (
     ENCODER_BLOCKS,
     FROZEN,
@@ -56,7 +55,7 @@ class SemanticTraining:
         self._lovasz_weight, self._seed = lovasz_weight, seed
         self._groups = parameter_groups(network, settings.optimiser, learning_rules(network, adaptation, settings))
         self._optimiser = adamw(self._groups, settings.optimiser)
-        self._shared = _shared(network, world)
+        self._shared = shared_by_processes(network, world)
 
     def step(self, batch: LabelledBatch, progress: float) -> dict[str, float | Tensor]:
         """Train on one batch, of which this process has a share.
@@ -119,10 +118,3 @@ def training_mode(network: SegmentationNetwork, encoder_drop_path: bool) -> None
     if isinstance(network.backbone, Encoder) and not encoder_drop_path:
         network.backbone.embedding.eval()
         network.backbone.enc.eval()
-
-
-def _shared(network: nn.Module, world: World) -> nn.Module:
-    """The network as one of several processes trains it, its gradient being the mean over them."""
-    if world.size == 1:
-        return network
-    return DistributedDataParallel(network, device_ids=[world.device] if world.device.type == "cuda" else None)
