@@ -5,7 +5,6 @@ import argparse
 import json
 import logging
 import shutil
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from panda_lartpc.settings.pretrain import Objective, PretrainSettings
 from panda_lartpc.settings.section import Section, read_section
 from panda_lartpc.training.distributed import World, start_processes
 from panda_lartpc.training.history import History
-from panda_lartpc.training.live_tracking import LiveRun
+from panda_lartpc.training.live_tracking import live_run
 from panda_lartpc.training.loop import RunPlan, train
 from panda_lartpc.training.signals import leave_stopping_to_the_loop
 from panda_lartpc.training.tracking import script_log
@@ -111,7 +110,8 @@ def pretrain(job: Job, world: World) -> None:
             log.info("snapshot after %d event-samples", n)
             save_model(folder / f"snapshots/{n}.safetensors", trainee.encoders(), job.card(n))
 
-    with _live_run(job, world) as live:
+    where = {"stage": "pretrain", "study": job.study, "database": job.database}
+    with live_run(world, folder, job.record, **where, settings=job.identity, source=job.source) as live:
         history = train(
             trainee,
             lambda first: _batches(job, store, world, first),
@@ -159,20 +159,6 @@ def _batches(job: Job, store: PointStore, world: World, first: int) -> DataLoade
     views = ViewDataset(job.points, job.settings.geometry, job.settings.encoder.coordinates, settings, job.seed)
     return DataLoader(
         views, sampler=plans, batch_size=None, num_workers=job.workers, worker_init_fn=leave_stopping_to_the_loop
-    )
-
-
-def _live_run(job: Job, world: World) -> LiveRun | nullcontext:
-    """The run in MLflow, which process 0 tells about."""
-    if world.rank > 0:
-        return nullcontext()
-    return LiveRun(
-        job.folder,
-        job.record,
-        study=job.study,
-        database=job.database,
-        settings=job.identity,
-        tags={"stage": "pretrain", "source_digest": job.source},
     )
 
 

@@ -1,12 +1,11 @@
 """Settings of fine-tuning with labels and its recipes; defaults are the paper's text (Panda sections 3.4 and 4)."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from panda_lartpc.settings.model import UResNetSettings
-from panda_lartpc.settings.pretrain import Percent, Share, merged
+from panda_lartpc.settings.pretrain import Percent, Share, with_recipe
 from panda_lartpc.settings.section import Section
 from panda_lartpc.settings.training import OptimiserSettings
 
@@ -135,9 +134,7 @@ class SemanticSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_recipe(cls, given: object) -> object:
-        if not isinstance(given, Mapping) or given.get("recipe") not in RECIPES:
-            return given
-        return merged(RECIPES[given["recipe"]], given)
+        return with_recipe(given, RECIPES)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

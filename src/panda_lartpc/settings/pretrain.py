@@ -139,9 +139,7 @@ class PretrainSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_recipe(cls, given: object) -> object:
-        if not isinstance(given, Mapping) or given.get("recipe") not in RECIPES:
-            return given
-        return merged(RECIPES[given["recipe"]], given)
+        return with_recipe(given, RECIPES)
 
     @model_validator(mode="after")
     def _ends_with_the_run(self) -> Self:
@@ -193,6 +191,13 @@ RECIPES: dict[str, dict] = {
         },
     },
 }
+
+
+def with_recipe(given: object, recipes: Mapping[str, Mapping]) -> object:
+    """A raw section with the values of the recipe that it names; what it gives itself wins."""
+    if not isinstance(given, Mapping) or given.get("recipe") not in recipes:
+        return given
+    return merged(recipes[given["recipe"]], given)
 
 
 def merged(base: Mapping, over: Mapping) -> dict:

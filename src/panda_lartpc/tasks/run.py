@@ -7,7 +7,6 @@ import logging
 import math
 import shutil
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from panda_lartpc.tasks.networks import load_encoder, transformer, uresnet
 from panda_lartpc.tasks.scoring import score_events, score_numbers
 from panda_lartpc.tasks.semantic import SemanticTraining
 from panda_lartpc.training.distributed import World, start_processes
-from panda_lartpc.training.live_tracking import LiveRun
+from panda_lartpc.training.live_tracking import live_run
 from panda_lartpc.training.loop import RunPlan, train
 from panda_lartpc.training.progress import memory_gb
 from panda_lartpc.training.signals import leave_stopping_to_the_loop
@@ -131,7 +130,8 @@ def finetune(job: Job, world: World) -> None:
             with atomic_path(folder / f"validation/{n:012d}.json") as path:
                 path.write_text(json.dumps({"event_sample": n, **numbers}))
 
-    with _live_run(job, world) as live:
+    where = {"stage": "finetune", "study": job.study, "database": job.database}
+    with live_run(world, folder, job.record, **where, settings=job.identity, source=job.source) as live:
         history = train(
             trainee,
             lambda first: _batches(job, train_store, labelled, world, first),
@@ -188,20 +188,6 @@ def _batches(job: Job, store: PointStore, labelled: np.ndarray, world: World, fi
     dataset = LabelledDataset(job.train, job.settings.geometry, job.coordinates, settings.augment, job.seed)
     return DataLoader(
         dataset, sampler=plans, batch_size=None, num_workers=job.workers, worker_init_fn=leave_stopping_to_the_loop
-    )
-
-
-def _live_run(job: Job, world: World) -> LiveRun | nullcontext:
-    """The run in MLflow, which process 0 tells about."""
-    if world.rank > 0:
-        return nullcontext()
-    return LiveRun(
-        job.folder,
-        job.record,
-        study=job.study,
-        database=job.database,
-        settings=job.identity,
-        tags={"stage": "finetune", "source_digest": job.source},
     )
 
 

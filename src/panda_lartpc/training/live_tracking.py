@@ -11,10 +11,12 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from panda_lartpc.provenance import atomic_path
+from panda_lartpc.training.distributed import World
 from panda_lartpc.training.loop import Interrupted
 from panda_lartpc.training.tracking import log_params, open_tracking, run_name, study_experiment
 
@@ -136,3 +138,13 @@ class LiveRun:
         log_params(client, run, self._settings)
         self._last = max((metric.step for metric in client.get_metric_history(run.info.run_id, SEEN)), default=-1)
         self._run_id, self._client = run.info.run_id, client
+
+
+def live_run(
+    world: World, folder: Path, record: Path, *, stage: str, study: str, database: Path, settings: Mapping, source: str
+) -> LiveRun | nullcontext:
+    """The run in MLflow that process 0 tells about; nothing on the other processes. Arguments as of `LiveRun`."""
+    if world.rank > 0:
+        return nullcontext()
+    tags = {"stage": stage, "source_digest": source}
+    return LiveRun(folder, record, study=study, database=database, settings=settings, tags=tags)
