@@ -5,9 +5,11 @@ import threading
 import time
 
 import pytest
+import torch
 
 from panda_lartpc.provenance import save_record
-from panda_lartpc.training.live_tracking import SEEN, LiveRun
+from panda_lartpc.training.distributed import World
+from panda_lartpc.training.live_tracking import SEEN, LiveRun, live_run
 from panda_lartpc.training.loop import Interrupted
 from panda_lartpc.training.tracking import import_records, open_tracking
 from tiny_training import train_tiny
@@ -148,3 +150,12 @@ def test_a_database_that_comes_back_gets_all_rows(tmp_path, monkeypatch, databas
             time.sleep(0.01)
     client, run = only_run(database, "back")
     assert sorted(steps(client, run)) == [1, 2, 3, 4]
+
+
+def test_only_the_first_process_tells(tmp_path):
+    arguments = {"stage": "pretrain", "study": "x", "database": tmp_path / "mlflow.db", "settings": {}, "source": "s"}
+    with live_run(World(1, 2, torch.device("cpu")), tmp_path, tmp_path / "record.json", **arguments) as live:
+        assert live is None
+    assert list(tmp_path.iterdir()) == []
+    first = live_run(World(0, 2, torch.device("cpu")), tmp_path, tmp_path / "record.json", **arguments)
+    assert isinstance(first, LiveRun)
