@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from panda_lartpc.provenance import read_record
+from panda_lartpc.report.figures.probe import ProbedRun, probe_figure
 from panda_lartpc.report.figures.save import save_figure
-from panda_lartpc.report.probe_figure import ProbedRun, probe_figure
 from panda_lartpc.training.tracking import script_log
 
 with script_log(snakemake.log[0]):

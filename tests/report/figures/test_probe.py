@@ -4,7 +4,7 @@ import pytest
 from matplotlib.colors import same_color
 
 from panda_lartpc.detector import MOTIFS
-from panda_lartpc.report.probe_figure import MACRO, ProbedRun, probe_figure
+from panda_lartpc.report.figures.probe import MACRO, ProbedRun, probe_figure
 from panda_lartpc.report.style import MOTIF_COLOURS
 
 SAMPLES = (0, 625, 1250, 5000)
