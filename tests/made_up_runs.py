@@ -24,9 +24,15 @@ def confusions(wrong: float, n_events: int = 40, seed: int = 0) -> np.ndarray:
 
 
 def made_up_run(
-    root: Path, row: str, percent: str, seed: int, counts: np.ndarray, validation: list | None = None
+    root: Path,
+    row: str,
+    percent: str,
+    seed: int,
+    counts: np.ndarray,
+    validation: list | None = None,
+    validated: str = "macro_f1",
 ) -> Run:
-    """Write the folder of one run; `validation` is pairs of event-samples and macro F1."""
+    """Write the folder of one run; `validation` is pairs of event-samples and the score that is `validated`."""
     start, adaptation = row.split("/")
     folder = root / start.replace("same", percent) / adaptation / f"ft-{percent}" / f"seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +40,7 @@ def made_up_run(
     events.insert(0, "n_points", counts.sum((1, 2)))
     events.insert(0, "name", [f"test_{event}" for event in range(len(counts))])
     events.to_parquet(folder / "events.parquet")
-    pd.DataFrame(validation or [(100, 0.5)], columns=["event_sample", "macro_f1"]).to_parquet(
+    pd.DataFrame(validation or [(100, 0.5)], columns=["event_sample", validated]).to_parquet(
         folder / "validation.parquet"
     )
     numbers = {

@@ -2,7 +2,17 @@
 
 import pytest
 
-from panda_lartpc.report.paper import PERCENTS, TABLE_1, TABLE_2, published_score
+from panda_lartpc.report.paper import (
+    FIGURE_8_PRECISION,
+    FIGURE_10,
+    PERCENTS,
+    TABLE_1,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    published_panoptic,
+    published_score,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +57,55 @@ def test_macro_f1_of_table_2_is_the_mean_of_its_motifs_and_that_of_table_1():
         same = TABLE_1[row, group][-1] == full.macro_f1
         assert same == (row != "Panda full")
     assert all(len(values) == len(PERCENTS) for values in TABLE_1.values())
+
+
+@pytest.mark.parametrize(
+    ("row", "percent", "task", "score", "value"),
+    [
+        ("Panda dec", "0.01", "particle", "pq", 42.5),
+        ("Panda dec", "0.1", "particle", "ari", 91.4),
+        ("Panda dec", "1", "interaction", "pq", 91.8),
+        ("Panda dec", "10", "interaction", "ari", 93.3),
+        ("Panda dec", "100", "particle", "ari_muon", 99.1),
+        ("PTv3 scratch", "100", "interaction", "ari", 93.7),
+        ("PTv3 scratch", "100", "particle", "pq", 86.9),
+        ("PTv3 scratch", "100", "particle", "ari_photon", 93.5),
+        ("Panda full", "100", "interaction", "pq", 97.6),
+        ("Panda full", "100", "particle", "ari", 98.0),
+        ("Panda full", "100", "particle", "ari_electron", 97.2),
+        ("Panda full", "100", "particle", "ari_pion", 96.0),
+        ("Panda full", "100", "particle", "ari_proton", 98.6),
+    ],
+)
+def test_panoptic_numbers_of_the_paper(row, percent, task, score, value):
+    pretrained = "none" if row == "PTv3 scratch" else "100"
+    assert published_panoptic(row, pretrained, percent, task, score)[0] == value
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ("Panda full", "100", "10", "particle", "pq"),  # Table 3 has the frozen encoder only
+        ("Panda dec", "10", "10", "particle", "pq"),
+        ("Panda dec", "100", "40", "particle", "pq"),
+        ("Panda dec", "100", "100", "interaction", "ari_muon"),
+        ("Panda dec", "100", "100", "particle", "purity"),
+        ("PoLAr-MAE dec", "100", "100", "particle", "pq"),
+        ("", "none", "100", "particle", "pq"),
+    ],
+)
+def test_what_the_paper_does_not_report_of_panoptic_scores_is_none(cell):
+    assert published_panoptic(*cell) is None
+
+
+def test_the_last_column_of_table_3_is_panda_dec_of_table_4():
+    for at, score in enumerate(("pq", "ari")):
+        for task in ("particle", "interaction"):
+            assert TABLE_3[task, score][-1] == getattr(TABLE_4["Panda dec"], task)[at]
+            assert len(TABLE_3[task, score]) == len(PERCENTS)
+    assert (TABLE_4["Panda dec"].parameters_millions, TABLE_4["Panda full"].parameters_millions) == (4.4, 95.1)
+
+
+def test_numbers_of_figures():
+    assert FIGURE_8_PRECISION == 98.6
+    assert FIGURE_10 == {"semantic": (97.0, 11.1), "particle": (96.6, 29.1)}

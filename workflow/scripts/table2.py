@@ -1,8 +1,6 @@
 """F1 of each motif with all labels, as a table. Called by rule `table2`."""
 
-from pathlib import Path
-
-from panda_lartpc.report.tables.runs import Run
+from panda_lartpc.report.tables.runs import as_runs
 from panda_lartpc.report.tables.semantic import table_2
 from panda_lartpc.report.tables.semantic_layout import layouts_2
 from panda_lartpc.report.tables.write import write_table
@@ -10,5 +8,5 @@ from panda_lartpc.training.tracking import script_log
 
 with script_log(snakemake.log[0]):
     output = snakemake.output
-    frame = table_2([Run(row, K, seed, Path(folder)) for row, K, seed, folder in snakemake.params.runs])
+    frame = table_2(as_runs(snakemake.params.runs))
     write_table(frame, layouts_2(frame), output.csv, output.md, output.tex)

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
-from panda_lartpc.detector import LED, MOTIFS
+from panda_lartpc.detector import LED, MOTIFS, SPECIES
 
 PERCENTS = ("0.01", "0.1", "1", "10", "100")  # label fractions of Table 1
 TRAINING_EVENTS = 1_000_000  # events that are 100 %
-FIGURE_10_LEVEL, FIGURE_10_RATIO = 97.0, 11.1  # macro F1 in %, which `full` reaches with so many times fewer images
+# Score in % that full fine-tuning reaches with so many times fewer images than training from scratch (Figure 10).
+FIGURE_10 = {"semantic": (97.0, 11.1), "particle": (96.6, 29.1)}
+FIGURE_8_PRECISION = 98.6  # %, mean over the five species of the diagonal (Figure 8)
 
 # Table 1, macro F1 in % by label fraction. `same`: pre-trained on the labelled events; `100`: on all training events.
 TABLE_1: dict[tuple[str, str], tuple[float | None, ...]] = {
@@ -43,6 +45,30 @@ TABLE_2 = {
     "Panda full": FullData(107.1, 98.4, (99.4, 99.9, 98.5, 97.4, 97.1)),
 }
 
+# Table 3, % by label fraction (PERCENTS): a decoder on the frozen encoder, which Table 4 calls Panda dec.
+TABLE_3 = {
+    ("particle", "pq"): (42.5, 67.1, 82.6, 88.1, 89.5),
+    ("particle", "ari"): (73.4, 91.4, 95.6, 97.1, 97.3),
+    ("interaction", "pq"): (53.9, 71.0, 91.8, 93.8, 96.6),
+    ("interaction", "ari"): (68.3, 81.6, 92.1, 93.3, 94.5),
+}
+
+
+class Panoptic(NamedTuple):
+    """A row of Table 4: trained parameters in millions, then PQ and ARI, and ARI by true species, all in %."""
+
+    parameters_millions: float
+    interaction: tuple[float, float]
+    particle: tuple[float, float]
+    ari: tuple[float, ...]  # of photon, electron, muon, pion, proton
+
+
+TABLE_4 = {
+    "PTv3 scratch": Panoptic(95.1, (96.3, 93.7), (86.9, 96.6), (93.5, 94.9, 98.6, 94.2, 98.1)),
+    "Panda dec": Panoptic(4.4, (96.6, 94.5), (89.5, 97.3), (96.2, 96.3, 99.1, 95.7, 98.4)),
+    "Panda full": Panoptic(95.1, (97.6, 94.9), (92.5, 98.0), (98.4, 97.2, 99.3, 96.0, 98.6)),
+}
+
 
 def published_score(row: str, pretrained: str, percent: str, score: str) -> tuple[float, str] | None:
     """A score of the paper in %, and where it stands; None where the paper has none.
@@ -70,3 +96,27 @@ def published_score(row: str, pretrained: str, percent: str, score: str) -> tupl
         rest = [f1 for motif, f1 in enumerate(full.f1) if motif != LED]
         return round(sum(rest) / len(rest), 2), "mean of four motifs of Table 2"
     return full.f1[MOTIFS.index(score.removeprefix("f1_"))], "Table 2"
+
+
+def published_panoptic(row: str, pretrained: str, percent: str, task: str, score: str) -> tuple[float, str] | None:
+    """A panoptic score of the paper in %, and where it stands; None where the paper has none.
+
+    row, pretrained, percent  as of `published_score`
+    task                      `particle` or `interaction`
+    score                     `pq`, `ari` or `ari_<species>`
+
+    The paper's encoder is the one pre-trained on all events: the last column of Table 3 is Panda dec of Table 4. Its PQ
+    is taken for that of all instances together, whatever their class, and its ARI for the published evaluator's.
+    """
+    if pretrained != ("none" if row == "PTv3 scratch" else "100") or percent not in PERCENTS:
+        return None
+    if row == "Panda dec" and (task, score) in TABLE_3:
+        return TABLE_3[task, score][PERCENTS.index(percent)], "Table 3"
+    if percent != "100" or row not in TABLE_4:
+        return None
+    full, species = TABLE_4[row], score.removeprefix("ari_")
+    if score in ("pq", "ari"):
+        return getattr(full, task)[score == "ari"], "Table 4"
+    if task == "particle" and species in SPECIES[: len(full.ari)]:
+        return full.ari[SPECIES.index(species)], "Table 4"
+    return None

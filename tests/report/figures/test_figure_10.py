@@ -13,9 +13,9 @@ mpl.use("agg")
 SAMPLES = [100, 200, 400]
 
 
-def curve(family: str, *scores: float, adaptation: str = "full") -> Curve:
+def curve(family: str, *scores: float, adaptation: str = "full", task: str = "semantic") -> Curve:
     pretrained = "none" if family == "scratch" else "100"
-    return Curve(Method(family, adaptation), "100", pretrained, np.array(SAMPLES, float), np.array([scores]))
+    return Curve(task, Method(family, adaptation), "100", pretrained, np.array(SAMPLES, float), np.array([scores]))
 
 
 def test_a_score_is_reached_between_two_validations():
@@ -75,7 +75,7 @@ def runs(tmp_path):
 
 
 def test_curves_are_those_of_most_labels_and_most_pretraining(runs):
-    curves = read_curves(runs)
+    curves = read_curves(runs, "semantic")
     assert [(c.label, c.percent) for c in curves] == [
         ("PTv3 scratch", "10"),
         ("Panda full, pre-trained on 100 %", "10"),
@@ -86,8 +86,8 @@ def test_curves_are_those_of_most_labels_and_most_pretraining(runs):
 
 
 def test_the_figure_holds_the_curves_and_their_units(runs):
-    curves = read_curves(runs)
-    figure = figure_10(curves)
+    curves = read_curves(runs, "semantic")
+    figure = figure_10([curves])
     axes = figure.axes[0]
     for c in curves:
         drawn = next(artist for artist in axes.lines if artist.get_label() == c.label)
@@ -100,25 +100,46 @@ def test_the_figure_holds_the_curves_and_their_units(runs):
     np.testing.assert_allclose(level.get_ydata(), [70.5, 70.5])
     assert axes.get_xlabel() == "event-samples shown in fine-tuning"
     assert axes.get_ylabel() == "validation macro F1 over five motifs (%)"
-    assert figure.get_supxlabel() == caption(curves)
+    assert figure.subfigs[0].get_supxlabel().replace("\n  ", "") == caption(curves)
     plt.close(figure)
 
 
 def test_a_study_of_one_run_has_a_figure(runs):
-    figure = figure_10(read_curves(runs[:1]))
+    figure = figure_10([read_curves(runs[:1], "semantic")])
     assert len(figure.axes[0].lines) == 1
     plt.close(figure)
 
 
 def test_a_validation_before_training_is_left_out(tmp_path):
     run = made_up_run(tmp_path, "scratch/full", "10", 0, confusions(0.1), [(0, 0.1), (100, 0.5)])
-    np.testing.assert_array_equal(read_curves([run])[0].event_samples, [100])
+    np.testing.assert_array_equal(read_curves([run], "semantic")[0].event_samples, [100])
 
 
 def test_seeds_validated_at_other_times_are_refused(runs):
     other = next(r for r in runs if r.row == "scratch/full" and r.percent == "10" and r.seed == 1)
     made_up_run(other.folder.parents[3], other.row, "10", 1, confusions(0.1), [(100, 0.5), (300, 0.6)])
     with pytest.raises(ValueError, match=r"validated after \[100, 300\] event-samples, another seed after \[100, 200"):
-        read_curves(runs)
+        read_curves(runs, "semantic")
     with pytest.raises(ValueError, match="no runs of fine-tuning"):
-        read_curves([])
+        read_curves([], "semantic")
+
+
+def test_particles_have_a_panel_of_their_own(tmp_path):
+    root = tmp_path / "results/demo/finetune/particle"
+    runs = [
+        made_up_run(root, row, "10", 0, confusions(0.1), [(n, s) for n, s in zip(SAMPLES, values, strict=True)], "ari")
+        for row, values in {"scratch/full": (0.5, 0.9, 0.97), "distillation-pt-100/full": (0.97, 0.98, 0.99)}.items()
+    ]
+    particle, semantic = read_curves(runs, "particle"), [curve("scratch", 50, 70, 80)]
+    assert "The paper's full reaches 96.6 % with 29.1 times fewer images than scratch." in caption(particle)
+    needed = 200 + 200 * 6.6 / 7
+    assert f"96.6 % after at most 100 against {needed:.0f}, {needed / 100:.1f} times fewer; the" in caption(particle)
+    figure = figure_10([semantic, particle])
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "validation macro F1 over five motifs (%)",
+        "validation particle ARI (%)",
+    ]
+    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), [97, 98, 99])
+    plt.close(figure)
+    with pytest.raises(ValueError, match="no task has runs, so Figure 10 has no panel"):
+        figure_10([])

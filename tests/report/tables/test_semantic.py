@@ -8,8 +8,9 @@ import pytest
 from made_up_runs import confusions, made_up_run
 from panda_lartpc.detector import LED, MOTIFS
 from panda_lartpc.report.tables import cells as cells_module
-from panda_lartpc.report.tables.cells import BASELINE, SCORES, read_cells
+from panda_lartpc.report.tables.cells import BASELINE, read_cells
 from panda_lartpc.report.tables.runs import Method
+from panda_lartpc.report.tables.scoring import SEMANTIC
 from panda_lartpc.report.tables.semantic import table_1, table_2
 
 PANDA = Method("distillation", "full")
@@ -137,23 +138,25 @@ def test_seeds_without_a_counterpart_are_left_out_of_the_comparison(tmp_path):
     root = tmp_path / "a/b/c"
     scratch = [made_up_run(root, "scratch/full", "10", 1, hand_made_counts(10))]
     panda = [made_up_run(root, "released/full", "10", s, hand_made_counts(n)) for s, n in ((0, 5), (1, 0))]
-    cells = read_cells(scratch + panda)
+    cells = read_cells(scratch + panda, SEMANTIC)
     cell = cells[Method("released", "full"), "released", "10"]
     assert cell.difference_seeds == (1,)
     assert cell.difference.value[0] == pytest.approx(1 - (2 / 3 + 3) / 5)
-    alone = read_cells(panda)[Method("released", "full"), "released", "10"]
+    alone = read_cells(panda, SEMANTIC)[Method("released", "full"), "released", "10"]
     assert alone.difference is None
 
 
 def test_a_comparison_turned_round_changes_its_sign(runs, monkeypatch):
     wanted = [run for run in runs if run.percent == "10" and "same" not in run.row]
-    forth = read_cells(wanted)[PANDA, "100", "10"].difference
+    forth = read_cells(wanted, SEMANTIC)[PANDA, "100", "10"].difference
     # the other way round: what was Panda is taken for the baseline
     turned = {"scratch/full": "distillation-pt-100/full", "distillation-pt-100/full": "scratch/full"}
     read = cells_module.read_result
     swapped = {(turned[run.row], run.seed): run for run in wanted}
-    monkeypatch.setattr(cells_module, "read_result", lambda run: replace(read(swapped[run.row, run.seed]), run=run))
-    back = read_cells(wanted)[PANDA, "100", "10"].difference
+    monkeypatch.setattr(
+        cells_module, "read_result", lambda run, scoring: replace(read(swapped[run.row, run.seed], scoring), run=run)
+    )
+    back = read_cells(wanted, SEMANTIC)[PANDA, "100", "10"].difference
     np.testing.assert_allclose(back.value, -forth.value, atol=1e-12)
     np.testing.assert_allclose([back.low, back.high], [-forth.high, -forth.low], atol=1e-12)
 
@@ -166,7 +169,7 @@ def test_table_2_has_the_largest_fraction_and_all_scores(runs):
     assert line.n_trained_parameters == 3_000_000
     assert line.low_percent < line.percent < line.high_percent
     linear = frame[(frame.family == "distillation") & (frame.adaptation == "linear")]
-    assert list(linear.score) == list(SCORES)
+    assert list(linear.score) == list(SEMANTIC.scores)
     assert linear.target.iloc[0].endswith("distillation-pt-100/linear/ft-100/seed-{0,1}/metrics.json")
 
 

@@ -1,5 +1,6 @@
-"""Figure 10, left: how many event-samples fine-tuning needs with and without pre-training."""
+"""Figure 10: how many event-samples fine-tuning needs with and without pre-training, a panel for each task."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,26 +8,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 
 from panda_lartpc.report.figures.looks import method_look, pretraining_words
-from panda_lartpc.report.paper import FIGURE_10_LEVEL, FIGURE_10_RATIO
+from panda_lartpc.report.paper import FIGURE_10
 from panda_lartpc.report.style import MATPLOTLIB_STYLE
 from panda_lartpc.report.tables.cells import BASELINE
 from panda_lartpc.report.tables.runs import Method, Run, distinct
+
+# The tasks that have a panel: column of validation.parquet, and its name.
+SCORES = {"semantic": ("macro_f1", "macro F1 over five motifs"), "particle": ("ari", "particle ARI")}
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Validation scores of the runs of one row.
 
+    task            key of SCORES
     percent         labelled events, in per cent of the training events
     pretrained      per cent of the training events, `none` or `released`
     event_samples   (V,)    shown until each validation, rising
-    by_seed         (S, V)  macro F1 over five motifs, in %
+    by_seed         (S, V)  the task's score, in %
     """
 
+    task: str
     method: Method
     percent: str
     pretrained: str
@@ -52,8 +58,8 @@ class Reached:
     at_most: bool
 
 
-def read_curves(runs: Sequence[Run]) -> list[Curve]:
-    """Curves at the largest label fraction, in the order of the runs; of one method the largest pre-training.
+def read_curves(runs: Sequence[Run], task: str) -> list[Curve]:
+    """A task's curves at the largest label fraction, in the order of the runs; of one method the largest pre-training.
 
     Raises ValueError without runs, or if the seeds of a row were not validated after the same event-samples.
     """
@@ -67,21 +73,21 @@ def read_curves(runs: Sequence[Run]) -> list[Curve]:
     curves = []
     for method, by_pretraining in groups.items():
         pretrained = max(by_pretraining, key=lambda on: float(on) if on not in ("none", "released") else 0)
-        curves.append(_read_curve(method, pretrained, distinct(by_pretraining[pretrained])))
+        curves.append(_read_curve(task, method, pretrained, distinct(by_pretraining[pretrained])))
     return curves
 
 
-def _read_curve(method: Method, pretrained: str, runs: list[Run]) -> Curve:
+def _read_curve(task: str, method: Method, pretrained: str, runs: list[Run]) -> Curve:
     tables = [pd.read_parquet(run.folder / "validation.parquet").sort_values("event_sample") for run in runs]
     tables = [table[table.event_sample > 0] for table in tables]  # neither a log axis nor a ratio has a place for 0
     for run, table in zip(runs, tables, strict=True):
         if not np.array_equal(table.event_sample, tables[0].event_sample):
             raise ValueError(
                 f"{run.folder}: validated after {table.event_sample.tolist()} event-samples, another seed after "
-                f"{tables[0].event_sample.tolist()}; run both again with the same finetune.semantic.validations"
+                f"{tables[0].event_sample.tolist()}; run both again with the same finetune.{task}.validations"
             )
-    by_seed = np.stack([100 * table.macro_f1.to_numpy(float) for table in tables])
-    return Curve(method, runs[0].percent, pretrained, tables[0].event_sample.to_numpy(float), by_seed)
+    by_seed = np.stack([100 * table[SCORES[task][0]].to_numpy(float) for table in tables])
+    return Curve(task, method, runs[0].percent, pretrained, tables[0].event_sample.to_numpy(float), by_seed)
 
 
 def reached(curve: Curve, level: float) -> Reached | None:
@@ -97,12 +103,12 @@ def reached(curve: Curve, level: float) -> Reached | None:
 
 
 def common_level(curve: Curve, other: Curve) -> float:
-    """The largest macro F1 that both reach, in %."""
+    """The largest score that both reach, in %."""
     return float(min(curve.mean.max(), other.mean.max()))
 
 
 def caption(curves: Sequence[Curve]) -> str:
-    """What the figure tells, in lines: each pre-trained row against training from scratch, and the paper's number."""
+    """What a panel tells, in lines: each pre-trained row against training from scratch, and the paper's number."""
     lines = [f"Fine-tuned with {curves[0].percent} % of the labels. Lines: mean over seeds; points: seeds."]
     scratch = next((curve for curve in curves if curve.method == BASELINE), None)
     if scratch is None:
@@ -113,16 +119,15 @@ def caption(curves: Sequence[Curve]) -> str:
         for curve in curves
         if curve.pretrained != "none"
     ]
-    lines.append(
-        f"The paper's full reaches {FIGURE_10_LEVEL:g} % with {FIGURE_10_RATIO} times fewer images than scratch."
-    )
+    level, ratio = FIGURE_10[curves[0].task]
+    lines.append(f"The paper's full reaches {level:g} % with {ratio} times fewer images than scratch.")
     full = _full(curves)
     if full is not None:
-        late = [curve.label for curve in (full, scratch) if reached(curve, FIGURE_10_LEVEL) is None]
+        late = [curve.label for curve in (full, scratch) if reached(curve, level) is None]
         if late:
-            lines.append(f"Here {FIGURE_10_LEVEL:g} % is not reached by {' and '.join(late)}.")
+            lines.append(f"Here {level:g} % is not reached by {' and '.join(late)}.")
         else:
-            lines.append(f"Here, {full.label}: {_comparison(full, scratch, FIGURE_10_LEVEL)}")
+            lines.append(f"Here, {full.label}: {_comparison(full, scratch, level)}")
     return "\n".join(lines)
 
 
@@ -147,22 +152,36 @@ def _shown(where: Reached) -> str:
     return f"{'at most ' if where.at_most else ''}{where.event_samples:,.0f}"
 
 
-def figure_10(curves: Sequence[Curve]) -> Figure:
-    """Draw validation macro F1 against event-samples (Panda Figure 10), with its caption. The caller closes it."""
+def figure_10(panels: Sequence[Sequence[Curve]]) -> Figure:
+    """Draw validation scores against event-samples (Panda Figure 10), with captions. The caller closes it.
+
+    panels   the curves of each task, side by side. Raises ValueError without any.
+    """
+    if not panels:
+        raise ValueError("no task has runs, so Figure 10 has no panel; expected one or more")
     with plt.rc_context(MATPLOTLIB_STYLE):
-        figure, axes = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
-        for curve in curves:
-            look = method_look(curve.method)
-            axes.plot(curve.event_samples, curve.mean, markersize=4.5, label=curve.label, **look)
-            for seed in curve.by_seed if len(curve.by_seed) > 1 else ():
-                axes.plot(curve.event_samples, seed, ".", color=look["color"], markersize=3, alpha=0.6)
-        _mark_common_level(axes, curves)
-        axes.set(
-            xscale="log", xlabel="event-samples shown in fine-tuning", ylabel="validation macro F1 over five motifs (%)"
-        )
-        axes.legend(fontsize=7)
-        figure.supxlabel(caption(curves), fontsize=7, ha="left", x=0.02)
+        figure = plt.figure(figsize=(5.4 * len(panels), 4.8), layout="constrained")
+        for part, curves in zip(figure.subfigures(1, len(panels), squeeze=False)[0], panels, strict=True):
+            _panel(part, curves)
     return figure
+
+
+def _panel(part: SubFigure, curves: Sequence[Curve]) -> None:
+    axes = part.subplots()
+    for curve in curves:
+        look = method_look(curve.method)
+        axes.plot(curve.event_samples, curve.mean, markersize=4.5, label=curve.label, **look)
+        for seed in curve.by_seed if len(curve.by_seed) > 1 else ():
+            axes.plot(curve.event_samples, seed, ".", color=look["color"], markersize=3, alpha=0.6)
+    _mark_common_level(axes, curves)
+    axes.set(
+        xscale="log",
+        xlabel="event-samples shown in fine-tuning",
+        ylabel=f"validation {SCORES[curves[0].task][1]} (%)",
+    )
+    axes.legend(fontsize=7)
+    words = [textwrap.fill(line, 105, subsequent_indent="   ") for line in caption(curves).splitlines()]
+    part.supxlabel("\n".join(words), fontsize=7, ha="left", x=0.02)
 
 
 def _mark_common_level(axes: Axes, curves: Sequence[Curve]) -> None:

@@ -1,4 +1,4 @@
-"""Cells of Tables 1 and 2: the scores of one row at one label fraction, over its seeds, with intervals (ours)."""
+"""Cells of Tables 1 to 4: the scores of one row at one label fraction, over its seeds, with intervals (ours)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,23 +6,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from panda_lartpc.detector import MOTIFS
 from panda_lartpc.evaluation.bootstrap import Interval, bootstrap_difference, bootstrap_interval, over_seeds
-from panda_lartpc.evaluation.semantic import scores
 from panda_lartpc.report.tables.runs import Method, Result, Run, distinct, read_result
+from panda_lartpc.report.tables.scoring import Scoring
 
-SCORES = ("macro_f1", "macro_f1_without_led", *(f"f1_{motif}" for motif in MOTIFS))
-BASELINE = Method("scratch", "full")  # what every other row is compared to
+BASELINE = Method("scratch", "full")  # what every other row is compared to, but those of Table 3
+Key = tuple[Method, str, str]  # method, what it was pre-trained on (per cent, `none` or `released`), label fraction
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The runs of one row at one label fraction; scores in the order of SCORES, in [0, 1].
+    """The runs of one row at one label fraction; scores in the order of `Scoring.scores`.
 
     results           one for each seed
-    by_seed           (S, 7)
+    by_seed           (S, N)
     interval          of the mean over seeds, over test events: all seeds' predictions of the same resampled events
-    deviation         (7,)  over seeds; NaN for one seed
+    deviation         (N,)  over seeds; NaN for one seed
     difference        to the baseline, on the same events and seeds; None for the baseline, or if they share no seed
     difference_seeds  the seeds that it is over
     """
@@ -35,43 +34,46 @@ class Cell:
     difference_seeds: tuple[int, ...]
 
 
-def read_cells(runs: Sequence[Run]) -> dict[tuple[Method, str, str], Cell]:
-    """Cells by method, what it was pre-trained on (per cent, `none` or `released`) and label fraction.
+def read_cells(runs: Sequence[Run], scoring: Scoring, baseline: Method = BASELINE) -> dict[Key, Cell]:
+    """Cells of one task's runs, each compared with the baseline at the same label fraction.
 
     Raises ValueError if there are no runs, or if runs that are compared were tested on different events.
     """
     if not runs:
         raise ValueError("no runs of fine-tuning, so there is no table; expected one or more")
-    groups: dict[tuple[Method, str, str], list[Run]] = {}
+    groups: dict[Key, list[Run]] = {}
     for run in distinct(runs):
         groups.setdefault((run.method, run.pretrained, run.percent), []).append(run)
     cells = {}
     for percent in sorted({run.percent for run in runs}, key=float):  # only one fraction's events are in memory
-        baseline = [read_result(run) for run in groups.get((BASELINE, "none", percent), [])]
+        first = [read_result(run, scoring) for run in groups.get((baseline, "none", percent), [])]
         for key, members in groups.items():
-            if key[2] == percent:
-                cells[key] = (
-                    _cell(baseline, [])
-                    if key[0] == BASELINE
-                    else _cell([read_result(run) for run in members], baseline)
-                )
+            if key[2] != percent:
+                continue
+            if key[0] == baseline:
+                cells[key] = _cell(first, [], scoring)
+            else:
+                cells[key] = _cell([read_result(run, scoring) for run in members], first, scoring)
     return cells
 
 
-def _cell(results: list[Result], baseline: list[Result]) -> Cell:
+def _cell(results: list[Result], baseline: list[Result], scoring: Scoring) -> Cell:
     """Scores of one row at one fraction; an empty baseline gives no difference."""
     _same_events([*results, *baseline])
-    counts = _stacked(results)
-    by_seed = np.array([_mean_scores(run.counts.sum(0)[None, None])[0] for run in results])
+
+    def over_seeds_mean(sums: NDArray) -> NDArray:
+        return scoring.of_sums(sums).mean(axis=1)  # (R, S, C) to (R, N)
+
+    by_seed = np.array([scoring.of_sums(run.counts.sum(axis=0)) for run in results])
     shared = tuple(sorted({r.run.seed for r in results} & {r.run.seed for r in baseline}))
     difference = None
     if shared:
         first, second = (_stacked([r for r in side if r.run.seed in shared]) for side in (baseline, results))
-        difference = bootstrap_difference(first, second, _mean_scores, _generator())
+        difference = bootstrap_difference(first, second, over_seeds_mean, _generator())
     return Cell(
         results=tuple(results),
         by_seed=by_seed,
-        interval=bootstrap_interval(counts, _mean_scores, _generator()),
+        interval=bootstrap_interval(_stacked(results), over_seeds_mean, _generator()),
         deviation=over_seeds(by_seed).deviation,
         difference=difference,
         difference_seeds=shared,
@@ -79,15 +81,8 @@ def _cell(results: list[Result], baseline: list[Result]) -> Cell:
 
 
 def _stacked(results: list[Result]) -> NDArray:
-    """Counts of all seeds, (E, S, 25)."""
+    """Counts of all seeds, (E, S, C)."""
     return np.stack([result.counts for result in results], axis=1)
-
-
-def _mean_scores(sums: NDArray) -> NDArray:
-    """Mean over seeds of all scores: (R, S, 25) summed counts to (R, 7)."""
-    found = scores(sums.reshape(*sums.shape[:2], len(MOTIFS), len(MOTIFS)))
-    macro = np.stack([found.macro_f1, found.macro_f1_without_led], axis=-1)
-    return np.concatenate([macro, found.f1], axis=-1).mean(axis=1)
 
 
 def _generator() -> np.random.Generator:

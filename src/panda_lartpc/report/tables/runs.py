@@ -1,16 +1,14 @@
 """Runs of fine-tuning: what they are called, and what they left in their folders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from panda_lartpc.detector import MOTIFS
-from panda_lartpc.evaluation.semantic import COLUMNS, scores
 from panda_lartpc.provenance import file_digest, read_record
+from panda_lartpc.report.tables.scoring import Scoring
 
 FAMILIES = {
     "uresnet": "UResNet",
@@ -50,7 +48,9 @@ class Method:
     @property
     def label(self) -> str:
         """What tables and figures call it."""
-        own = self.family in ("uresnet", "scratch", "scratch-published")  # all of it is trained, always
+        if self == Method("scratch", "decoder"):
+            return "untrained encoder, decoder"
+        own = self.family in ("uresnet", "scratch", "scratch-published")  # all of it is trained
         return FAMILIES[self.family] if own else f"{FAMILIES[self.family]} {self.adaptation}"
 
     @property
@@ -115,14 +115,19 @@ class Result:
     numbers  of its record: `n_labelled_events`, `n_parameters`, `n_trained_parameters`, ...
     digest   sha256 of its record
     names    (E,)      of the test events
-    counts   (E, 25)   points of each by true and predicted motif, as evaluation.semantic.COLUMNS
+    counts   (E, C)    numbers of each that add up, as of its task's `Scoring.summands`
     """
 
     run: Run
     numbers: dict
     digest: str
     names: NDArray
-    counts: NDArray[np.int64]
+    counts: NDArray
+
+
+def as_runs(points: Iterable[Sequence]) -> list[Run]:
+    """Runs of a sweep as the workflow lists them: row, per cent of labels, seed, folder."""
+    return [Run(row, percent, seed, Path(folder)) for row, percent, seed, folder in points]
 
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
@@ -130,20 +135,20 @@ def distinct(runs: Iterable[Run]) -> list[Run]:
     return sorted({run.folder: run for run in runs}.values(), key=lambda run: (run.seed, str(run.folder)))
 
 
-def read_result(run: Run) -> Result:
+def read_result(run: Run, scoring: Scoring) -> Result:
     """Read what a run left. Raises ValueError if its record and its events disagree or lack something."""
-    record, table = run.folder / "metrics.json", run.folder / "events.parquet"
+    record, table, score = run.folder / "metrics.json", run.folder / "events.parquet", scoring.scores[0]
     numbers = read_record(record)["numbers"]
-    if missing := {"n_labelled_events", "n_parameters", "n_trained_parameters", "macro_f1"} - set(numbers):
+    if missing := {"n_labelled_events", "n_parameters", "n_trained_parameters", score} - set(numbers):
         raise ValueError(f"{record}: lacks {', '.join(sorted(missing))}; delete it and run its rule again")
     events = pd.read_parquet(table)
-    if missing := [name for name in ("name", *COLUMNS) if name not in events]:
+    if missing := [name for name in ("name", *scoring.columns) if name not in events]:
         raise ValueError(f"{table}: lacks {', '.join(missing)}; delete it and run its rule again")
-    counts = events[list(COLUMNS)].to_numpy(np.int64)
-    macro_f1 = float(scores(counts.sum(0).reshape(len(MOTIFS), -1)).macro_f1)
-    if abs(macro_f1 - numbers["macro_f1"]) > 1e-6:
+    counts = scoring.summands(events)
+    value = float(scoring.of_sums(counts.sum(axis=0))[0])
+    if abs(value - numbers[score]) > 1e-6:
         raise ValueError(
-            f"{run.folder}: metrics.json has macro F1 {numbers['macro_f1']:.6f}, but events.parquet gives "
-            f"{macro_f1:.6f}; they are of different runs: delete both and run their rule again"
+            f"{run.folder}: metrics.json has {score} {numbers[score]:.6f}, but events.parquet gives {value:.6f}; they "
+            "are of different runs: delete both and run their rule again"
         )
     return Result(run, numbers, file_digest(record), events["name"].to_numpy(), counts)

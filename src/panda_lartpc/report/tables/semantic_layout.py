@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from panda_lartpc.detector import MOTIFS
-from panda_lartpc.report.tables.cells import BASELINE, SCORES
+from panda_lartpc.report.tables.cells import BASELINE
+from panda_lartpc.report.tables.scoring import SEMANTIC
 from panda_lartpc.report.tables.write import NOT_RUN, Entry, Layout, Missing, Number
 
 _SCORE_WORDS = {
@@ -56,12 +57,12 @@ def layouts_2(frame: pd.DataFrame) -> list[Layout]:
         label = method if pretrained in ("none", "released") else f"{method}, pre-trained on {pretrained} %"
         by_score = lines.set_index("score")
         trained, total = _parameters(lines.iloc[0])
-        rows.append([label, trained, total, *(_number(by_score.loc[score]) for score in SCORES)])
+        rows.append([label, trained, total, *(_number(by_score.loc[score]) for score in SEMANTIC.scores)])
     percent = frame.labelled_percent.iloc[0]
     return [
         Layout(
             caption=f"Table 2: F1 by motif with {percent} % of the labels{_events(frame)}.",
-            columns=["method", "trained parameters", "all parameters", *(names[score] for score in SCORES)],
+            columns=["method", "trained parameters", "all parameters", *(names[score] for score in SEMANTIC.scores)],
             sections=[("", rows)],
             notes=_NOTES,
             targets=_targets(frame),
