@@ -22,6 +22,7 @@ wildcard_constraints:
     s="[0-9]+",
     init="[a-z0-9.-]+",
     adaptation="linear|decoder|full",
+    task="[a-z-]+",
 
 
 include: "workflow/rules/common.smk"

@@ -9,8 +9,8 @@ from panda_lartpc.data.columns import new_store
 from panda_lartpc.data.decode import decode
 from panda_lartpc.data.events import Event
 from panda_lartpc.data.store import PointWriter
-from panda_lartpc.settings.finetune import AdaptationSettings, AugmentSettings
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
+from panda_lartpc.settings.task import AdaptationSettings, AugmentSettings
 from panda_lartpc.settings.training import OptimiserSettings
 from small_events import make_event
 

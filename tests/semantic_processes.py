@@ -7,7 +7,7 @@ from torch import distributed
 
 from labelled_events import DECODER, ENCODER, GEOMETRY, TRAINING
 from panda_lartpc.data.sampler import BatchPlan
-from panda_lartpc.settings.finetune import Adaptation, AdaptationSettings
+from panda_lartpc.settings.task import Adaptation, AdaptationSettings
 from panda_lartpc.tasks.labelled import LabelledDataset
 from panda_lartpc.tasks.networks import transformer
 from panda_lartpc.tasks.semantic import SemanticTraining

@@ -7,8 +7,8 @@ from labelled_events import GEOMETRY, STILL
 from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.data.store import PointStore
 from panda_lartpc.geometry.grid import CENTRE_VOX, HALF_DIAGONAL_VOX, point_features
-from panda_lartpc.settings.finetune import AugmentSettings
 from panda_lartpc.settings.model import GeometrySettings
+from panda_lartpc.settings.task import AugmentSettings
 from panda_lartpc.tasks.labelled import LabelledBatch, LabelledDataset
 
 CUBE = AugmentSettings(rotation="cube", rotate_probability=1, flip_probability=0)

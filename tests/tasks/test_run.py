@@ -51,7 +51,13 @@ def arguments(stores, folder, initialisation="scratch", adaptation="full", perce
     }
     plain = {k: v if isinstance(v, dict) else v.model_dump(mode="json") for k, v in settings.items()}
     given = {
-        **{"initialisation": initialisation, "adaptation": adaptation, "percent": percent, "seed": 1},
+        **{
+            "task": "semantic",
+            "initialisation": initialisation,
+            "adaptation": adaptation,
+            "percent": percent,
+            "seed": 1,
+        },
         **{"settings": json.dumps(plain), "state": folder / "state", "outputs": folder / "out", "study": "test"},
         **{
             "record": folder / "record.json",

@@ -4,9 +4,11 @@ import json
 import sys
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 from panda_lartpc.provenance import source_digest
-from panda_lartpc.settings.finetune import FROM_RANDOM
+from panda_lartpc.settings.finetune import Task
+from panda_lartpc.settings.task import FROM_RANDOM
 
 SPLITS = ("train", "val", "test")
 
@@ -65,7 +67,7 @@ def records(wildcards):
     found = [results(f"records/{name}.json") for name in names]
     found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
     found += pretrainings(f"{PROBE}/{{n}}.json")
-    return found + semantic_files("metrics.json")
+    return found + [file for task in RUNS for file in run_files(task, "metrics.json")]
 
 
 def as_json(settings):
@@ -101,7 +103,7 @@ def pretrainings(path):
     return expand(path, study=study.name, n=SNAPSHOTS, **runs)
 
 
-SEMANTIC = "results/{study}/finetune/semantic/{init}/{adaptation}/ft-{K}/seed-{s}"
+FINETUNE = "results/{study}/finetune/{task}/{init}/{adaptation}/ft-{K}/seed-{s}"
 FINETUNED = (
     *(f"model.{ending}" for ending in MODEL_FILES),
     *(f"{table}.parquet" for table in ("events", "validation", "history")),
@@ -109,13 +111,13 @@ FINETUNED = (
 )
 
 
-def finetune_settings(init, adaptation):
+def finetune_settings(task, init, adaptation):
     """What the result of a fine-tuning depends on, besides its events, first weights and seed."""
-    sections = {name: getattr(study, name) for name in ("geometry", "encoder", "decoder")}
+    names = ("geometry", "encoder", "decoder") if task == "semantic" else ("geometry", "encoder")
     return {
-        **{name: section.model_dump(mode="json") for name, section in sections.items()},
+        **{name: getattr(study, name).model_dump(mode="json") for name in names},
         "data": study.data.model_dump(mode="json", include={"labelled"}),
-        "semantic": study.finetune.semantic.of_row(init, adaptation),
+        task.removesuffix("-kinematics"): study.finetune.of_task(task).of_row(init, adaptation),
     }
 
 
@@ -124,24 +126,24 @@ def initial_weights(wildcards):
     if wildcards.init in FROM_RANDOM:
         return []
     if wildcards.init == "released":
-        return [study.finetune.semantic.released_weights]
+        return [study.finetune.of_task(wildcards.task).released_weights]
     objective, fraction = wildcards.init.split("-pt-")
     seed = wildcards.s if int(wildcards.s) in study.pretrain.seeds else study.pretrain.seeds[0]
     run = {"study": wildcards.study, "objective": objective, "K": fraction, "s": seed}
     return [f"{PRETRAIN}/encoder.{ending}".format(**run) for ending in MODEL_FILES]
 
 
-def semantic_runs():
-    """Every run of the semantic sweep: row, per cent of labels, seed, folder."""
-    sweep = study.finetune.semantic
+def finetune_runs(task):
+    """Every run of a task's sweep: row, per cent of labels, seed, folder."""
+    sweep = study.finetune.of_task(task)
     for row, K, s in product(sweep.rows, sweep.fractions, sweep.seeds):
         init, adaptation = row.replace("-pt-same", f"-pt-{K}").split("/")
-        yield row, K, s, SEMANTIC.format(study=study.name, init=init, adaptation=adaptation, K=K, s=s)
+        yield row, K, s, FINETUNE.format(study=study.name, task=task, init=init, adaptation=adaptation, K=K, s=s)
 
 
-SEMANTIC_RUNS = list(semantic_runs())
+RUNS = {task: list(finetune_runs(task)) for task in get_args(Task)}
 
 
-def semantic_files(*names):
-    """Files of every run of the semantic sweep."""
-    return [f"{folder}/{name}" for *_, folder in SEMANTIC_RUNS for name in names]
+def run_files(task, *names):
+    """Files of every run of a task's sweep."""
+    return [f"{folder}/{name}" for *_, folder in RUNS[task] for name in names]

@@ -1,7 +1,7 @@
 """Fine-tuning with labels, and the tables and figures of semantic segmentation."""
 
 
-# One run of the sweep: an initialisation, an adaptation, a share of labelled events, a seed. Resumes as `pretrain` does.
+# One run of a sweep: a task, an initialisation, an adaptation, a share of labelled events, a seed. Resumes as `pretrain`.
 rule finetune:
     input:
         train="results/{study}/points/train.zarr",
@@ -9,11 +9,13 @@ rule finetune:
         test="results/{study}/points/test.zarr",
         weights=initial_weights,
     output:
-        expand(f"{SEMANTIC}/{{file}}", file=FINETUNED, allow_missing=True),
+        expand(f"{FINETUNE}/{{file}}", file=FINETUNED, allow_missing=True),
     log:
-        "results/{study}/logs/finetune/semantic_{init}_{adaptation}_ft-{K}_seed-{s}.log",
+        "results/{study}/logs/finetune/{task}_{init}_{adaptation}_ft-{K}_seed-{s}.log",
     benchmark:
-        "results/{study}/benchmarks/finetune/semantic_{init}_{adaptation}_ft-{K}_seed-{s}.tsv"
+        "results/{study}/benchmarks/finetune/{task}_{init}_{adaptation}_ft-{K}_seed-{s}.tsv"
+    wildcard_constraints:
+        task="semantic|particle|interaction",
     conda:
         "../../envs/gpu.yaml"
     threads: 1
@@ -23,24 +25,32 @@ rule finetune:
         processes=1,
         workers=0,
     params:
-        settings=lambda wildcards: as_json(finetune_settings(wildcards.init, wildcards.adaptation)),
+        settings=lambda wildcards: as_json(finetune_settings(wildcards.task, wildcards.init, wildcards.adaptation)),
         weights=lambda wildcards, input: f"--weights {input.weights[0]}" if input.weights else "",
-        state="results/{study}/state/finetune/semantic/{init}/{adaptation}/ft-{K}/seed-{s}",
-        outputs=SEMANTIC,
+        state="results/{study}/state/finetune/{task}/{init}/{adaptation}/ft-{K}/seed-{s}",
+        outputs=FINETUNE,
         source=source_digest("panda_lartpc.tasks.run"),
     shell:
         f"{LAUNCH} -m panda_lartpc.tasks.run"
-        " --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
+        " --task {wildcards.task} --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
         " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
         " --record {params.outputs}/metrics.json --study {wildcards.study} --database results/mlflow.db"
         " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"
 
 
+# The same with momentum, direction and vertex, and a table of the instances that were found.
+use rule finetune as finetune_kinematics with:
+    output:
+        expand(f"{FINETUNE}/{{file}}", file=(*FINETUNED, "instances.parquet"), allow_missing=True),
+    wildcard_constraints:
+        task="particle-kinematics|interaction-kinematics",
+
+
 # Macro F1 by share of labels (Table 1). Rules without wildcards are targets by their name.
 rule table1:
     input:
-        semantic_files("metrics.json", "events.parquet"),
+        run_files("semantic", "metrics.json", "events.parquet"),
     output:
         csv=results("tables/table-1.csv"),
         md=results("tables/table-1.md"),
@@ -56,7 +66,7 @@ rule table1:
         runtime="30m",
         mem_mb=2000,
     params:
-        runs=SEMANTIC_RUNS,
+        runs=RUNS["semantic"],
         source=source("table1.py"),
     script:
         "../scripts/table1.py"
@@ -65,7 +75,7 @@ rule table1:
 # F1 of each motif with the most labels (Table 2).
 rule table2:
     input:
-        semantic_files("metrics.json", "events.parquet"),
+        run_files("semantic", "metrics.json", "events.parquet"),
     output:
         csv=results("tables/table-2.csv"),
         md=results("tables/table-2.md"),
@@ -81,7 +91,7 @@ rule table2:
         runtime="30m",
         mem_mb=2000,
     params:
-        runs=SEMANTIC_RUNS,
+        runs=RUNS["semantic"],
         source=source("table2.py"),
     script:
         "../scripts/table2.py"
@@ -90,7 +100,7 @@ rule table2:
 # Macro F1 against the number of labelled events (Figure 6).
 rule figure6:
     input:
-        semantic_files("metrics.json", "events.parquet"),
+        run_files("semantic", "metrics.json", "events.parquet"),
     output:
         png=results("figures/figure-6.png"),
         pdf=results("figures/figure-6.pdf"),
@@ -105,7 +115,7 @@ rule figure6:
         runtime="30m",
         mem_mb=2000,
     params:
-        runs=SEMANTIC_RUNS,
+        runs=RUNS["semantic"],
         source=source("figure6.py"),
     script:
         "../scripts/figure6.py"
@@ -114,7 +124,7 @@ rule figure6:
 # Validation F1 against event-samples (Figure 10).
 rule figure10:
     input:
-        semantic_files("metrics.json", "validation.parquet"),
+        run_files("semantic", "metrics.json", "validation.parquet"),
     output:
         png=results("figures/figure-10.png"),
         pdf=results("figures/figure-10.pdf"),
@@ -129,7 +139,7 @@ rule figure10:
         runtime="30m",
         mem_mb=2000,
     params:
-        runs=SEMANTIC_RUNS,
+        runs=RUNS["semantic"],
         source=source("figure10.py"),
     script:
         "../scripts/figure10.py"

@@ -12,8 +12,8 @@ from panda_lartpc.data.events import Event
 from panda_lartpc.data.sampler import BatchPlan, EventDataset
 from panda_lartpc.geometry.grid import point_features
 from panda_lartpc.geometry.pyramid import Pyramid, pyramid_of
-from panda_lartpc.settings.finetune import AugmentSettings
 from panda_lartpc.settings.model import GeometrySettings
+from panda_lartpc.settings.task import AugmentSettings
 from panda_lartpc.views.augment import augment_event
 
 MOTION = 1  # what the draws are for; the generator of an event-sample is seeded by (seed, event-sample, MOTION)

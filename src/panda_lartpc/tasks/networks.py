@@ -12,8 +12,8 @@ from panda_lartpc.model.decoder import EncoderDecoder
 from panda_lartpc.model.encoder import Encoder, up_cast
 from panda_lartpc.model.uresnet import UResNet
 from panda_lartpc.model.weights import load_weights, read_checkpoint
-from panda_lartpc.settings.finetune import Adaptation
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings, UResNetSettings
+from panda_lartpc.settings.task import Adaptation
 
 
 class SegmentationNetwork(nn.Module):

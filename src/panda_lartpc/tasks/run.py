@@ -19,9 +19,10 @@ from panda_lartpc.data.store import PointStore
 from panda_lartpc.model.card import Card, TrainedWith, save_model
 from panda_lartpc.provenance import atomic_path, input_digest, save_record, text_digest
 from panda_lartpc.settings.data import DataSettings
-from panda_lartpc.settings.finetune import FROM_RANDOM, Adaptation, SemanticSettings
+from panda_lartpc.settings.finetune import SemanticSettings
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
 from panda_lartpc.settings.section import Section, read_section
+from panda_lartpc.settings.task import FROM_RANDOM, Adaptation
 from panda_lartpc.tasks.labelled import LabelledDataset
 from panda_lartpc.tasks.networks import load_encoder, transformer, uresnet
 from panda_lartpc.tasks.scoring import score_events, score_numbers
@@ -50,6 +51,7 @@ class RunSettings(Section):
 class Job:
     """What a run is made of, and where its files go.
 
+    task              what is learnt
     initialisation    of a row: what the network starts from
     adaptation        of a row: what of it is trained
     percent           share of the training events that is labelled
@@ -66,6 +68,7 @@ class Job:
     workers           processes that read events; 0: the training process does
     """
 
+    task: str
     initialisation: str
     adaptation: Adaptation
     percent: str
@@ -95,7 +98,7 @@ class Job:
     @property
     def identity(self) -> dict[str, object]:
         """What a state belongs to. Not the source: an edit does not throw days of training away."""
-        run = {name: getattr(self, name) for name in ("initialisation", "adaptation", "percent", "seed")}
+        run = {name: getattr(self, name) for name in ("task", "initialisation", "adaptation", "percent", "seed")}
         settings = self.settings.model_dump(mode="json", exclude_unset=True)  # those of other rows are not given
         return {**run, **settings, "inputs": {file.name: input_digest(file) for file in self.inputs}}
 
@@ -245,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         "--weights", type=Path, help="encoder to start from: a model file, or a published file or folder"
     )
     for name, kind, meaning in (
+        ("task", str, "what is learnt: a key of `finetune` in the configuration"),
         ("initialisation", str, "what the network starts from, as in a row of the configuration"),
         ("adaptation", str, "what of it is trained: `linear`, `decoder` or `full`"),
         ("percent", str, "labelled share of the training events, in per cent"),

@@ -10,7 +10,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from panda_lartpc.heads.segmentation import segmentation_loss
 from panda_lartpc.model.encoder import Encoder
-from panda_lartpc.settings.finetune import Adaptation, AdaptationSettings
+from panda_lartpc.settings.task import Adaptation, AdaptationSettings
 from panda_lartpc.tasks.labelled import LabelledBatch
 from panda_lartpc.tasks.networks import SegmentationNetwork
 from panda_lartpc.training.distributed import World, shared_by_processes, step_generator, sum_over_processes
