@@ -51,3 +51,11 @@ def made_up_run(
     }
     save_record(folder / "metrics.json", "finetune", {"row": row, "seed": seed}, numbers, [], "0" * 64)
     return Run(row, percent, seed, folder)
+
+
+def only(frame, **wanted):
+    """The one line of a table with these values."""
+    for name, value in wanted.items():
+        frame = frame[frame[name] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]

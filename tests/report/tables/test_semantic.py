@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from made_up_runs import confusions, made_up_run
+from made_up_runs import confusions, made_up_run, only
 from panda_lartpc.detector import LED, MOTIFS
 from panda_lartpc.report.tables import cells as cells_module
 from panda_lartpc.report.tables.cells import BASELINE, read_cells
@@ -14,14 +14,6 @@ from panda_lartpc.report.tables.scoring import SEMANTIC
 from panda_lartpc.report.tables.semantic import table_1, table_2
 
 PANDA = Method("distillation", "full")
-
-
-def only(frame, **wanted):
-    """The one line of a table with these values."""
-    for name, value in wanted.items():
-        frame = frame[frame[name] == value]
-    assert len(frame) == 1
-    return frame.iloc[0]
 
 
 def hand_made_counts(led_missed: int = 10) -> np.ndarray:

@@ -1,11 +1,11 @@
 """Tables as files: what a reader finds in Markdown, LaTeX and CSV."""
 
 import csv
-import re
 
 import pandas as pd
 import pytest
 
+from latex_check import assert_looks_like_latex
 from panda_lartpc.report.tables.write import Layout, Missing, Number, latex, markdown, write_table
 
 LAYOUT = Layout(
@@ -46,22 +46,6 @@ def test_latex_holds_the_same_numbers():
     assert r"two & $-0.6_{-1.0}^{-0.2}$ & -- \\" in text
     assert r"method & a\_1 & b \\" in text
     assert r"Costs \$5\_a. --: not run by this study; the CSV names the targets." in text
-
-
-def assert_looks_like_latex(text: str) -> None:
-    """Environments and braces are closed, rows have as many entries as columns, and no special character is bare."""
-    assert text.isascii()
-    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
-    assert len(re.findall(r"(?<!\\)\$", text)) % 2 == 0
-    opened = re.findall(r"\\begin\{(\w+)\}", text)
-    assert sorted(opened) == sorted(re.findall(r"\\end\{(\w+)\}", text))
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
-    assert not re.search(r"(?<!\\)[%#~]", body)
-    assert not re.search(r"(?<!\\)[_^]", re.sub(r"(?<!\\)\$.*?(?<!\\)\$", "", body))
-    for table in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", body, re.DOTALL):
-        for row in (line for line in table[1].splitlines() if line.endswith(r"\\") and "multicolumn" not in line):
-            assert len(re.findall(r"(?<!\\)&", row)) == len(table[0]) - 1, row
-    assert set(re.findall(r"\\(\w+)rule", body)) == {"top", "mid", "bottom"}  # of booktabs
 
 
 def test_latex_is_well_formed():

@@ -20,6 +20,7 @@ class Number:
     deviation  over seeds
     paper      the paper's value
     signed     a difference: shown with its sign
+    digits     after the point
     """
 
     value: float
@@ -28,6 +29,7 @@ class Number:
     deviation: float | None = None
     paper: float | None = None
     signed: bool = False
+    digits: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,12 @@ def _markdown_entry(entry: Entry) -> str:
         return entry
     text = NOT_RUN
     if isinstance(entry, Number):
-        sign = "+" if entry.signed else ""
-        text = f"{entry.value:{sign}.1f}"
+        form = f"{'+' if entry.signed else ''}.{entry.digits}f"
+        text = f"{entry.value:{form}}"
         if _known(entry.low) and _known(entry.high):
-            text += f" [{entry.low:{sign}.1f}, {entry.high:{sign}.1f}]"
+            text += f" [{entry.low:{form}}, {entry.high:{form}}]"
         if _known(entry.deviation):
-            text += f" ± {entry.deviation:.1f}"
+            text += f" ± {entry.deviation:.{entry.digits}f}"
         text = text.replace("-", "−")
     return text if entry.paper is None else f"{text} · paper {entry.paper:.1f}"
 
@@ -162,12 +164,13 @@ def _latex_entry(entry: Entry) -> str:
         return _escaped(entry)
     if isinstance(entry, Missing):
         return "--"
-    sign = "+" if entry.signed else ""
-    text = f"{entry.value:{sign}.1f}"
+    form = f"{'+' if entry.signed else ''}.{entry.digits}f"
+    text = f"{entry.value:{form}}"
     if _known(entry.low) and _known(entry.high):
-        text += rf"_{{{entry.low:{sign}.1f}}}^{{{entry.high:{sign}.1f}}}"
+        low, high = f"{entry.low:{form}}", f"{entry.high:{form}}"
+        text += rf"_{{{low}}}^{{{high}}}"
     if _known(entry.deviation):
-        text += rf" \pm {entry.deviation:.1f}"
+        text += rf" \pm {entry.deviation:.{entry.digits}f}"
     return f"${text}$"
 
 

@@ -1,0 +1,72 @@
+"""Folders of panoptic and kinematics runs with seeded rows of events, as runs leave them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from made_up_runs import LABELLED
+from panda_lartpc.evaluation.panoptic import (
+    INTERACTION_CLASSES,
+    PARTICLE_CLASSES,
+    Classes,
+    event_row,
+    scores,
+    summands,
+)
+from panda_lartpc.provenance import save_record
+from panda_lartpc.report.tables.runs import Run
+
+CLASSES = {"particle": PARTICLE_CLASSES, "interaction": INTERACTION_CLASSES}
+
+
+def made_up_events(classes: Classes, wrong: float, n_events: int = 40, seed: int = 0) -> pd.DataFrame:
+    """Rows of events of 2 to 8 instances whose points, and whose classes, are wrong with about this probability.
+
+    Which events and instances there are depends on the seed alone, not on `wrong`.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(n_events):
+        n = rng.integers(2, 9)
+        true = np.repeat(np.arange(n), rng.integers(5, 60, n))
+        true_class = rng.choice(list(classes), n)
+        share = rng.beta(0.5, 4, n) if wrong else np.zeros(n)  # most instances are found well, some badly
+        moved = rng.random(len(true)) < np.minimum(1, 8 * wrong * share[true])
+        predicted = np.where(moved, rng.integers(-1, n, len(true)), true)
+        predicted_class = np.where(rng.random(n) < wrong, rng.choice(list(classes), n), true_class)
+        rows.append({"n_points": len(true), **event_row(true, predicted, true_class, predicted_class, classes)})
+    events = pd.DataFrame(rows)
+    events.insert(0, "name", [f"test_{event}" for event in range(n_events)])
+    events.insert(0, "event", np.arange(n_events))
+    return events
+
+
+def made_up_panoptic_run(
+    results: Path,
+    task: str,
+    row: str,
+    percent: str,
+    seed: int,
+    events: pd.DataFrame,
+    instances: pd.DataFrame | None = None,
+) -> Run:
+    """Write the folder of one run below `results`, as of `tasks`: rows of its test events, and of its matched pairs."""
+    start, adaptation = row.split("/")
+    folder = (
+        results / "finetune" / task / start.replace("same", percent) / adaptation / f"ft-{percent}" / f"seed-{seed}"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    events.to_parquet(folder / "events.parquet")
+    if instances is not None:
+        instances.to_parquet(folder / "instances.parquet")
+    classes = CLASSES[task.removesuffix("-kinematics")]
+    numbers = {
+        "n_parameters": 4_000_000,
+        "n_trained_parameters": 4_000_000 if adaptation == "full" else 1_500_000 + 10_000 * (task == "particle"),
+        "n_labelled_events": LABELLED[percent],
+        **{name: float(value) for name, value in scores(summands(events, classes).sum(axis=0), classes).items()},
+    }
+    numbers = {name: value for name, value in numbers.items() if np.isfinite(value)}
+    save_record(folder / "metrics.json", "finetune", {"row": row, "seed": seed}, numbers, [], "0" * 64)
+    return Run(row, percent, seed, folder)
