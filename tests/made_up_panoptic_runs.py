@@ -70,3 +70,32 @@ def made_up_panoptic_run(
     numbers = {name: value for name, value in numbers.items() if np.isfinite(value)}
     save_record(folder / "metrics.json", "finetune", {"row": row, "seed": seed}, numbers, [], "0" * 64)
     return Run(row, percent, seed, folder)
+
+
+def made_up_instances(task: str, n: int = 400, underestimated: float = 1.0, seed: int = 0) -> pd.DataFrame:
+    """Matched pairs of a kinematics run whose deviations are `underestimated` times the predicted uncertainty.
+
+    Every tenth truth is unknown.
+    """
+    rng = np.random.default_rng(seed)
+    event = np.sort(rng.integers(0, max(2, n // 5), n))
+    unknown = np.where(np.arange(n) % 10 == 9, np.nan, 1.0)
+    table = {"event": event, "name": [f"test_{e}" for e in event], "iou": rng.uniform(0.5, 1, n)}
+    if task == "interaction-kinematics":
+        error = rng.uniform(0.2, 0.6, n)
+        distance = underestimated * error * np.linalg.norm(rng.normal(size=(n, 3)), axis=1) * unknown
+        return pd.DataFrame(table | {"class": "interaction", "vertex_distance_cm": distance, "vertex_error_cm": error})
+    error, angle_error = rng.uniform(0.02, 0.08, n), rng.uniform(1, 5, n)
+    true = 10 ** rng.uniform(-1.5, 0.5, n)
+    angle = underestimated * angle_error * np.linalg.norm(rng.normal(size=(n, 2)), axis=1)
+    return pd.DataFrame(
+        table
+        | {
+            "class": rng.choice(list(PARTICLE_CLASSES.values()), n),
+            "true_momentum_gev": true * unknown,
+            "momentum_gev": true * 10 ** (underestimated * error * rng.normal(size=n)),
+            "momentum_error": error,
+            "angle_deg": angle * unknown,
+            "angle_error_deg": angle_error,
+        }
+    )

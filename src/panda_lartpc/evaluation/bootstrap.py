@@ -102,6 +102,27 @@ def bootstrap_difference(
     )
 
 
+def bootstrap_grouped(
+    group: ArrayLike, statistic: Statistic, generator: np.random.Generator, *, n_resamples: int = N_RESAMPLES
+) -> Interval:
+    """95 % interval of what is no function of sums, such as a median, over rows in groups: instances of events.
+
+    group        (N,)  group of each row; groups are drawn, each with all of its rows
+    statistic    (R, N) how often each row is drawn, to the scores, (R, ...)
+
+    Raises ValueError for fewer than two groups.
+    """
+    names, row_group = np.unique(np.asarray(group), return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"rows of {len(names)} groups; expected two or more to tell how much they differ")
+    n_at_once = max(1, _WEIGHTS_AT_ONCE // len(row_group))
+    sizes = [min(n_at_once, n_resamples - first) for first in range(0, n_resamples, n_at_once)]
+    chance = np.full(len(names), 1 / len(names))
+    drawn = (generator.multinomial(len(names), chance, size=size)[:, row_group] for size in sizes)
+    low, high = np.quantile(np.concatenate([statistic(weights) for weights in drawn]), [0.025, 0.975], axis=0)
+    return Interval(value=statistic(np.ones((1, len(row_group)), int))[0], low=low, high=high)
+
+
 def over_seeds(values: ArrayLike) -> SeedSpread:
     """Mean and spread of a score over seeds: (S, ...), S >= 1. Raises ValueError without any."""
     values = np.asarray(values, dtype=np.float64)

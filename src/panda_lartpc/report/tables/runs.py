@@ -130,6 +130,19 @@ def as_runs(points: Iterable[Sequence]) -> list[Run]:
     return [Run(row, percent, seed, Path(folder)) for row, percent, seed, folder in points]
 
 
+def shown_run(runs: Sequence[Run]) -> Run:
+    """The run that figures of single predictions show: at the largest label fraction, of the first seed.
+
+    That of the paper's best row, full fine-tuning after self-distillation; else the first row. Raises ValueError if
+    there are no runs.
+    """
+    if not runs:
+        raise ValueError("no runs of fine-tuning, so there is none to show; expected one or more")
+    percent, seed = max((run.percent for run in runs), key=float), min(run.seed for run in runs)
+    found = [run for run in runs if (run.percent, run.seed) == (percent, seed)]
+    return min(found, key=lambda run: run.method != Method("distillation", "full"))
+
+
 def distinct(runs: Iterable[Run]) -> list[Run]:
     """Runs by folder and seed, each once: `pt-same` and `pt-100` are one run where all events are labelled."""
     return sorted({run.folder: run for run in runs}.values(), key=lambda run: (run.seed, str(run.folder)))
