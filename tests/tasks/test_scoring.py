@@ -5,13 +5,17 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix, f1_score
 
-from labelled_events import GEOMETRY
+from labelled_events import ENCODER, GEOMETRY
 from panda_lartpc.data.store import PointStore
 from panda_lartpc.detector import MOTIFS
 from panda_lartpc.evaluation.semantic import COLUMNS
 from panda_lartpc.geometry.grid import point_features
 from panda_lartpc.geometry.pyramid import pyramid_of
-from panda_lartpc.tasks.scoring import score_events, score_numbers
+from panda_lartpc.settings.data import DataSettings
+from panda_lartpc.settings.finetune import SemanticSettings
+from panda_lartpc.tasks.scoring import score_events
+from panda_lartpc.tasks.semantic import score_numbers
+from panda_lartpc.tasks.task import RunSettings, task_of
 from semantic_processes import ALONE, start
 
 
@@ -25,7 +29,9 @@ def network():
 
 
 def score(network, store, **options):
-    return score_events(network, PointStore(store), GEOMETRY, **{"n_events": 12, "world": ALONE, **options})
+    settings = RunSettings(geometry=GEOMETRY, encoder=ENCODER, data=DataSettings(), semantic=SemanticSettings())
+    task = task_of("semantic", settings, "scratch", "full")
+    return score_events(task, network, PointStore(store), **{"n_events": 12, "world": ALONE, **options})["events"]
 
 
 @torch.no_grad()

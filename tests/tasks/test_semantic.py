@@ -8,9 +8,10 @@ from labelled_events import DECODER, ENCODER, GEOMETRY, TRAINING
 from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.settings.finetune import SemanticSettings
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings
+from panda_lartpc.tasks.adaptation import learning_rules
 from panda_lartpc.tasks.labelled import LabelledDataset
 from panda_lartpc.tasks.networks import transformer
-from panda_lartpc.tasks.semantic import SemanticTraining, learning_rules
+from panda_lartpc.tasks.semantic import DECODER_BLOCKS, SemanticTraining
 from panda_lartpc.training.optimiser import parameter_groups
 from semantic_processes import ALONE, losses_of, start, two_steps
 
@@ -46,7 +47,7 @@ def test_learning_rates_are_those_of_the_published_recipe():
     settings = SemanticSettings(recipe="released").full
     with torch.device("meta"):
         network = transformer("full", EncoderSettings(), DecoderSettings(layer_scale=0.0), 0)
-    groups = parameter_groups(network, settings.optimiser, learning_rules(network, "full", settings))
+    groups = parameter_groups(network, settings.optimiser, learning_rules(network, "full", settings, DECODER_BLOCKS))
     rate = {name: group["factor"] * settings.optimiser.learning_rate for group in groups for name in group["names"]}
 
     def block(name: str) -> float:

@@ -62,6 +62,18 @@ def event_row(
     return row
 
 
+def matched_pairs(
+    true: ArrayLike, predicted: ArrayLike, n_true: int, n_predicted: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """The K pairs of a true and a predicted instance of an event that are matched, whatever their classes.
+
+    Arguments as of `overlaps`. Returns (K,) true instances, ascending, (K,) predicted ones, and (K,) their IoU.
+    """
+    iou = _iou(overlaps(true, predicted, n_true, n_predicted))
+    pairs = np.nonzero(iou > MATCHING_IOU)
+    return *pairs, iou[pairs]
+
+
 def columns(classes: Classes) -> tuple[str, ...]:
     """Names of what adds up over events: counts, then scores of events, then how many events have each score."""
     names = list(classes.values())

@@ -1,6 +1,6 @@
 """Momentum, direction and vertex of each query, each with its own uncertainty (ours; the paper leaves them open)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +41,11 @@ class Kinematics:
         variance = None if self.log_variance is None else self.log_variance[index]
         return Kinematics(self.log10_momentum[index], self.direction[index], self.vertex[index], variance)
 
+    def to(self, device: torch.device | str) -> "Kinematics":
+        """The same on another device."""
+        given = (self.log10_momentum, self.direction, self.vertex, self.log_variance)
+        return Kinematics(*(None if values is None else values.to(device, non_blocking=True) for values in given))
+
 
 class KinematicsHead(nn.Module):
     """Two linear layers from a query to its kinematics and their variances."""
@@ -59,10 +64,13 @@ class KinematicsHead(nn.Module):
         return Kinematics(momentum[..., 0], direction, vertex, log_variance)
 
 
-def kinematics_loss(predicted: Sequence[Kinematics], truth: Sequence[Kinematics]) -> Tensor:
+def kinematics_loss(
+    predicted: Sequence[Kinematics], truth: Sequence[Kinematics], share: Callable[[int], float] = lambda n: 1.0
+) -> Tensor:
     """Gaussian negative logarithm of the likelihood, without its constant, of what is known of matched instances.
 
     predicted, truth  of each event, (K,) matched pairs in the same order
+    share             weight of a mean over n instances (panoptic_loss)
     returns           scalar: for each quantity the mean over all instances that know it, added up
 
     A quantity is known where all its components are finite. Where nothing is, the loss is 0, with a gradient of 0.
@@ -72,7 +80,8 @@ def kinematics_loss(predicted: Sequence[Kinematics], truth: Sequence[Kinematics]
         mean, true = (torch.cat([getattr(k, name).reshape(len(k.vertex), -1) for k in ks]) for ks in (predicted, truth))
         log_variance = torch.cat([p.log_variance[:, i] for p in predicted])
         known = true.isfinite().all(dim=1)
+        weight = share(int(known.sum()))
         if known.any():
             spread = log_variance[known, None]
-            total = total + ((mean - true)[known] ** 2 * (-spread).exp() + spread).sum(dim=1).mean() / 2
+            total = total + weight * ((mean - true)[known] ** 2 * (-spread).exp() + spread).sum(dim=1).mean() / 2
     return total

@@ -1,6 +1,6 @@
 """What trains the panoptic head: masks and classes of matched queries, at every depth (Panda section 3.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,10 +10,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from panda_lartpc.heads.panoptic import PanopticOutput, SetPrediction
 from panda_lartpc.heads.panoptic_kinematics import kinematics_loss
-from panda_lartpc.heads.panoptic_matching import PanopticTarget, dice_loss, focal_terms, match
+from panda_lartpc.heads.panoptic_matching import IGNORED, PanopticTarget, dice_loss, focal_terms, match
 from panda_lartpc.settings.panoptic import PanopticLossSettings
 
 Pairs = tuple[Tensor, Tensor]  # queries and their instances
+Share = Callable[[int], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +22,9 @@ class PanopticLoss:
     """The loss of a batch.
 
     total  scalar to minimise
-    terms  its parts without weights and gradients, for the log: those of the last layer's masks and classes (mean over
-           the events that have instances; `class_no_object` over those with queries to spare), the stuff head's and the
-           kinematics'
+    terms  its parts without gradients and without the weights of the settings, for the log: those of the last layer's
+           masks and classes (mean over the events that have instances; `class_no_object` over those with queries to
+           spare), the stuff head's and the kinematics'
     """
 
     total: Tensor
@@ -31,11 +32,17 @@ class PanopticLoss:
 
 
 def panoptic_loss(
-    output: PanopticOutput, targets: Sequence[PanopticTarget], settings: PanopticLossSettings
+    output: PanopticOutput,
+    targets: Sequence[PanopticTarget],
+    settings: PanopticLossSettings,
+    share: Share = lambda n: 1.0,
 ) -> PanopticLoss:
     """Loss of a batch: the sum over the layers, with their own matching each, and the stuff head's.
 
     targets  of the B events, in their order
+    share    weight of a mean over n events, points or instances of these, where other processes have more of the batch:
+             their means, each with its weight, have the mean of the whole batch as their mean. It is asked for events,
+             then points, then each quantity of the kinematics, also where n is 0
 
     As in the published code, an event without instances trains the stuff head alone, and points that the head removed
     count with their fixed mask logit: one that belongs to an instance adds much to the focal term, but no gradient.
@@ -44,16 +51,24 @@ def panoptic_loss(
     """
     _check(output, targets)
     layers = [_layer_loss(layer, output.offset, targets, settings) for layer in output.layers]
-    total, terms, pairs = torch.stack([loss for loss, _, _ in layers]).sum(), *layers[-1][1:]
-    stuff = torch.cat([target.instance < 0 for target in targets]).float()
-    terms["stuff"] = binary_cross_entropy_with_logits(output.stuff_logits.float(), stuff)
+    of_events = share(sum(len(target.class_of_instance) > 0 for target in targets))
+    total = of_events * torch.stack([loss for loss, _, _ in layers]).sum()
+    terms, pairs = {name: of_events * term for name, term in layers[-1][1].items()}, layers[-1][2]
+    terms["stuff"] = _stuff_loss(output.stuff_logits, torch.cat([target.instance for target in targets]), share)
     total = total + settings.stuff_weight * terms["stuff"]
     if output.kinematics is not None:
         predicted = [output.kinematics[b, query] for b, (query, _) in enumerate(pairs)]
         truth = [target.kinematics[instance] for target, (_, instance) in zip(targets, pairs, strict=True)]
-        terms["kinematics"] = kinematics_loss(predicted, truth)
+        terms["kinematics"] = kinematics_loss(predicted, truth, share)
         total = total + settings.kinematics_weight * terms["kinematics"]
     return PanopticLoss(total, {name: term.detach() for name, term in terms.items()})
+
+
+def _stuff_loss(logits: Tensor, instance: Tensor, share: Share) -> Tensor:
+    """Mean over the points that are stuff or of an instance, with its share; zero where there are none."""
+    known = instance != IGNORED
+    losses = binary_cross_entropy_with_logits(logits.float(), (instance < 0).float(), reduction="none")
+    return share(int(known.sum())) * (losses * known).sum() / known.sum().clamp(min=1)
 
 
 def _layer_loss(

@@ -12,6 +12,7 @@ from panda_lartpc.settings.panoptic import PanopticLossSettings
 
 FOCAL_ALPHA = 0.25  # weight of points inside a mask, against 1 - alpha outside (RetinaNet, arXiv:1708.02002)
 FOCAL_GAMMA = 2  # power by which points that are already right count less (same)
+IGNORED = -2  # points of an instance that no class of the head fits
 SMALLEST_PROBABILITY = 1e-8  # added to class probabilities before their logarithm (published code)
 
 
@@ -19,7 +20,7 @@ SMALLEST_PROBABILITY = 1e-8  # added to class probabilities before their logarit
 class PanopticTarget:
     """Truth of one event of n points.
 
-    instance           (n,) int64  0..M-1, each with at least one point; -1 for stuff
+    instance           (n,) int64  0..M-1, each with at least one point; -1 for stuff; IGNORED: neither is learnt
     class_of_instance  (M,) int64  in [0, classes)
     kinematics         of the M instances, NaN where unknown; needed by heads that tell them
     """

@@ -18,15 +18,12 @@ from panda_lartpc.data.sampler import EventSampler, labelled_events
 from panda_lartpc.data.store import PointStore
 from panda_lartpc.model.card import Card, TrainedWith, save_model
 from panda_lartpc.provenance import atomic_path, input_digest, save_record, text_digest
-from panda_lartpc.settings.data import DataSettings
-from panda_lartpc.settings.finetune import SemanticSettings
-from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
-from panda_lartpc.settings.section import Section, read_section
-from panda_lartpc.settings.task import FROM_RANDOM, Adaptation
-from panda_lartpc.tasks.labelled import LabelledDataset
-from panda_lartpc.tasks.networks import load_encoder, transformer, uresnet
-from panda_lartpc.tasks.scoring import score_events, score_numbers
-from panda_lartpc.tasks.semantic import SemanticTraining
+from panda_lartpc.settings.section import read_section
+from panda_lartpc.settings.task import FROM_RANDOM, Adaptation, TaskSettings
+from panda_lartpc.tasks.adaptation import AdaptedNetwork
+from panda_lartpc.tasks.networks import load_encoder
+from panda_lartpc.tasks.scoring import Tables, score_events
+from panda_lartpc.tasks.task import RunSettings, Task, TaskName, task_of
 from panda_lartpc.training.distributed import World, start_processes
 from panda_lartpc.training.live_tracking import live_run
 from panda_lartpc.training.loop import RunPlan, train
@@ -35,16 +32,6 @@ from panda_lartpc.training.signals import leave_stopping_to_the_loop
 from panda_lartpc.training.tracking import script_log
 
 log = logging.getLogger(__name__)
-
-
-class RunSettings(Section):
-    """Sections of the configuration that the result depends on; `semantic` as SemanticSettings.of_row gives it."""
-
-    geometry: GeometrySettings
-    encoder: EncoderSettings
-    decoder: DecoderSettings
-    data: DataSettings
-    semantic: SemanticSettings
 
 
 @dataclass(frozen=True)
@@ -60,7 +47,7 @@ class Job:
     weights           of the encoder to start from: a model file, or a published file or folder; None for random ones
     state             folder in which each run keeps its state until it is finished, in a folder of its own
     outputs           folder of the results: model.safetensors with its card, events.parquet, validation.parquet,
-                      history.parquet, parameters.csv, measured.json
+                      history.parquet, parameters.csv, measured.json, and instances.parquet of kinematics
     record            file of the record
     study             experiment in MLflow
     database          of MLflow
@@ -68,7 +55,7 @@ class Job:
     workers           processes that read events; 0: the training process does
     """
 
-    task: str
+    task: TaskName
     initialisation: str
     adaptation: Adaptation
     percent: str
@@ -108,28 +95,26 @@ class Job:
         return self.state / text_digest(json.dumps(self.identity, sort_keys=True))[:12]
 
     @property
-    def coordinates(self) -> bool:
-        """Whether the network reads positions."""
-        if self.initialisation == "uresnet":
-            return self.settings.semantic.uresnet.coordinates
-        return self.settings.encoder.coordinates
+    def sweep(self) -> TaskSettings:
+        """Section of the task in the configuration."""
+        return self.settings.of_task(self.task)
 
 
 def finetune(job: Job, world: World) -> None:
     """Train to the end, from where the state of an earlier attempt stands, score the test split, write the results."""
-    semantic, folder, train_store = job.settings.semantic, job.folder, PointStore(job.train)
+    folder, train_store, sweep = job.folder, PointStore(job.train), job.sweep
     labelled = labelled_events(len(train_store), float(job.percent), job.settings.data, job.seed)
-    trainee = start(job, world)
+    task = task_of(job.task, job.settings, job.initialisation, job.adaptation)
+    task.require_truth(PointStore(job.train), labelled)
+    trainee = start(job, task, world)
 
-    def score(store: PointStore, n_events: int) -> pd.DataFrame:
-        return score_events(
-            trainee.network, store, job.settings.geometry, n_events=n_events, world=world, workers=job.workers
-        )
+    def score(store: PointStore, n_events: int) -> Tables:
+        return score_events(task, trainee.network, store, n_events=n_events, world=world, workers=job.workers)
 
     def validate(n: int, trained_s: float) -> None:
-        numbers = score_numbers(score(PointStore(job.val), semantic.validation_events))
+        numbers = task.numbers(score(PointStore(job.val), sweep.validation_events)["events"])
         if world.rank == 0:
-            log.info("validation after %d event-samples: macro F1 %.4f", n, numbers["macro_f1"])
+            log.info("validation after %d event-samples: %s %.4f", n, task.main_score, numbers[task.main_score])
             with atomic_path(folder / f"validation/{n:012d}.json") as path:
                 path.write_text(json.dumps({"event_sample": n, **numbers}))
 
@@ -137,8 +122,8 @@ def finetune(job: Job, world: World) -> None:
     with live_run(world, folder, job.record, **where, settings=job.identity, source=job.source) as live:
         history = train(
             trainee,
-            lambda first: _batches(job, train_store, labelled, world, first),
-            RunPlan(folder, semantic.event_samples, semantic.validation_samples(), job.identity),
+            lambda first: _batches(job, task, train_store, labelled, world, first),
+            RunPlan(folder, sweep.event_samples, sweep.validation_samples(), job.identity),
             world,
             validate,
             on_row=live.log if live else lambda row: None,
@@ -149,34 +134,30 @@ def finetune(job: Job, world: World) -> None:
         return
     history.to_parquet(job.outputs / "history.parquet")
     measured = {"test_s": time.monotonic() - began, "memory_gb": memory_gb(world.device)}
-    _write_results(job, trainee, test, {"n_labelled_events": len(labelled)}, measured)
+    _write_results(job, task, trainee, test, {"n_labelled_events": len(labelled)}, measured)
     shutil.rmtree(folder)
 
 
-def start(job: Job, world: World) -> SemanticTraining:
+def start(job: Job, task: Task, world: World) -> AdaptedNetwork:
     """The network of a row with its first weights, ready to train.
 
     Raises ValueError if weights are given to a row that starts from random ones, or the other way round.
     """
-    settings, random = job.settings, job.initialisation in FROM_RANDOM
+    random = job.initialisation in FROM_RANDOM
     if random != (job.weights is None):
         raise ValueError(
             f"{job.initialisation} starts from {'random' if random else 'trained'} weights, but those given are "
             f"{job.weights}; {'leave out' if random else 'give'} --weights"
         )
-    if job.initialisation == "uresnet":
-        network = uresnet(settings.semantic.uresnet, job.seed)
-    else:
-        network = transformer(job.adaptation, settings.encoder, settings.decoder, job.seed)
+    network = task.network(job.seed)
     if job.weights is not None:
-        load_encoder(network, job.weights, settings.geometry)
-    how = settings.semantic.adaptation(job.initialisation, job.adaptation)
-    return SemanticTraining(network, job.adaptation, how, settings.semantic.lovasz_weight, world, job.seed)
+        load_encoder(network, job.weights, job.settings.geometry)
+    return task.training(network, world, job.seed)
 
 
-def _batches(job: Job, store: PointStore, labelled: np.ndarray, world: World, first: int) -> DataLoader:
+def _batches(job: Job, task: Task, store: PointStore, labelled: np.ndarray, world: World, first: int) -> DataLoader:
     """This process's share of all batches from an event-sample on; the same for all rows of a seed and fraction."""
-    settings = job.settings.semantic
+    settings = job.sweep
     plans = EventSampler(
         store.n_points,
         labelled,
@@ -188,18 +169,21 @@ def _batches(job: Job, store: PointStore, labelled: np.ndarray, world: World, fi
         rank=world.rank,
         world=world.size,
     )
-    dataset = LabelledDataset(job.train, job.settings.geometry, job.coordinates, settings.augment, job.seed)
     return DataLoader(
-        dataset, sampler=plans, batch_size=None, num_workers=job.workers, worker_init_fn=leave_stopping_to_the_loop
+        task.dataset(job.train, settings.augment, job.seed),
+        sampler=plans,
+        batch_size=None,
+        num_workers=job.workers,
+        worker_init_fn=leave_stopping_to_the_loop,
     )
 
 
 def _write_results(
-    job: Job, trainee: SemanticTraining, test: pd.DataFrame, counts: dict[str, int], measured: dict[str, float]
+    job: Job, task: Task, trainee: AdaptedNetwork, test: Tables, counts: dict[str, int], measured: dict[str, float]
 ) -> None:
     """Write the results, the record last; what differs from run to run stands apart, as no table may show it."""
     validation = [json.loads(file.read_text()) for file in sorted(job.folder.glob("validation/*.json"))]
-    for name, table in (("events", test), ("validation", pd.DataFrame(validation))):
+    for name, table in {**test, "validation": pd.DataFrame(validation)}.items():
         with atomic_path(job.outputs / f"{name}.parquet") as path:
             table.to_parquet(path, index=False)
     parameters = pd.DataFrame(trainee.parameter_table())
@@ -209,27 +193,31 @@ def _write_results(
         path.write_text(json.dumps(measured, indent=2) + "\n")
     size = parameters["shape"].map(math.prod)
     numbers = {
-        **score_numbers(test),
-        "validation_macro_f1": validation[-1]["macro_f1"],
+        **task.numbers(test["events"]),
+        f"validation_{task.main_score}": validation[-1][task.main_score],
         "n_parameters": int(size.sum()),
         "n_trained_parameters": int(size[~parameters["frozen"]].sum()),
-        "n_test_events": len(test),
-        "event_samples": job.settings.semantic.event_samples,
+        "n_test_events": len(test["events"]),
+        "event_samples": job.sweep.event_samples,
         **counts,
     }
-    save_model(job.outputs / "model.safetensors", trainee.network.state_dict(), _card(job, trainee, numbers))
+    save_model(
+        job.outputs / "model.safetensors",
+        trainee.network.state_dict(),
+        _card(job, trainee, {key: n for key, n in numbers.items() if task.main_score in key}),
+    )
     save_record(job.record, "finetune", job.identity, numbers, job.inputs, job.source)
 
 
-def _card(job: Job, trainee: SemanticTraining, numbers: dict[str, float]) -> Card:
+def _card(job: Job, trainee: AdaptedNetwork, metrics: dict[str, float]) -> Card:
     trained_with = TrainedWith.of(job.settings.geometry, job.settings.encoder)
     return Card(
         settings={**job.identity, "weights": str(job.weights or "")},
         trained_with=trained_with.model_copy(update={"in_channels": trainee.network.backbone.settings.n_features}),
-        event_samples=job.settings.semantic.event_samples,
+        event_samples=job.sweep.event_samples,
         data_digest=input_digest(job.train),
         source_digest=job.source,
-        metrics={name: value for name, value in numbers.items() if "macro_f1" in name},
+        metrics=metrics,
     )
 
 
@@ -253,7 +241,7 @@ def _parser() -> argparse.ArgumentParser:
         ("adaptation", str, "what of it is trained: `linear`, `decoder` or `full`"),
         ("percent", str, "labelled share of the training events, in per cent"),
         ("seed", int, "of first weights, order of events, augmentation"),
-        ("settings", str, "sections geometry, encoder, decoder, data and semantic of the configuration, as JSON"),
+        ("settings", str, "sections of the configuration that the result depends on, as JSON"),
         ("train", Path, "point store of the training events"),
         ("val", Path, "point store of the validation events"),
         ("test", Path, "point store of the test events"),

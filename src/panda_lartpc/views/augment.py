@@ -45,10 +45,26 @@ def augment_event(
     flip_axes           axes along which it may be mirrored, each with `flip_probability`
     jitter_vox          width of the normal noise on each coordinate, nowhere more than `jitter_limit_vox` (None: any)
     """
-    motion = random_flips(rng, flip_axes, flip_probability) @ random_rotation(rng, rotation, rotate_probability)
-    moved = (position_vox - CENTRE_VOX) @ motion.T + CENTRE_VOX
+    motion = random_motion(rng, rotation, rotate_probability, flip_axes, flip_probability)
+    moved = moved_about_centre(position_vox, motion)
     limit = np.inf if jitter_limit_vox is None else jitter_limit_vox
     return (moved + clipped_normal(rng, moved.shape, jitter_vox, -limit, limit)).astype(np.float32)
+
+
+def random_motion(
+    rng: np.random.Generator,
+    rotation: Literal["free", "cube"],
+    rotate_probability: float,
+    flip_axes: Collection[str],
+    flip_probability: float,
+) -> NDArray[np.float64]:
+    """A random rotation and then random flips (arguments of `augment_event`): a (3, 3) matrix acting on columns."""
+    return random_flips(rng, flip_axes, flip_probability) @ random_rotation(rng, rotation, rotate_probability)
+
+
+def moved_about_centre(position_vox: NDArray, motion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions (N, 3) after a motion (3, 3) about the middle of the volume; of directions, take `d @ motion.T`."""
+    return (position_vox - CENTRE_VOX) @ motion.T + CENTRE_VOX
 
 
 def random_rotation(rng: np.random.Generator, kind: Literal["free", "cube"], probability: float) -> NDArray[np.float64]:
