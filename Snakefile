@@ -29,6 +29,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/finetune.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -45,8 +46,7 @@ rule all:
         results("events.html"),
         results("simulation.html") if study.data.source == "simulated" else [],
         pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
-        [results(f"tables/table-{n}.csv") for n in (1, 2)],
-        [results(f"figures/figure-{n}.png") for n in (6, 10)],
+        evaluations(),
         results("records/tracked.json"),
 
 

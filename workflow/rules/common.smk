@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from panda_lartpc.provenance import source_digest
+from panda_lartpc.report.tables.runs import as_runs, shown_run
 from panda_lartpc.settings.finetune import Task
 from panda_lartpc.settings.task import FROM_RANDOM
 
@@ -67,7 +68,7 @@ def records(wildcards):
     found = [results(f"records/{name}.json") for name in names]
     found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
     found += pretrainings(f"{PROBE}/{{n}}.json")
-    return found + [file for task in RUNS for file in run_files(task, "metrics.json")]
+    return found + sweep_files(RUNS, "metrics.json")
 
 
 def as_json(settings):
@@ -147,3 +148,42 @@ RUNS = {task: list(finetune_runs(task)) for task in get_args(Task)}
 def run_files(task, *names):
     """Files of every run of a task's sweep."""
     return [f"{folder}/{name}" for *_, folder in RUNS[task] for name in names]
+
+
+def sweep_files(tasks, *names):
+    """Files of every run of some tasks' sweeps."""
+    return [file for task in tasks for file in run_files(task, *names)]
+
+
+def shown(task):
+    """The run whose predictions figures show, as a list of one; of none where the task has no rows."""
+    if not RUNS[task]:
+        return []
+    chosen = shown_run(as_runs(RUNS[task]))
+    return [run for run in RUNS[task] if run[-1] == str(chosen.folder)][:1]
+
+
+def shown_files(tasks, *names):
+    """Files of the runs that figures show."""
+    return [f"{folder}/{name}" for task in tasks for *_, folder in shown(task) for name in names]
+
+
+PANOPTIC = ("interaction", "particle")
+KINEMATICS = ("particle-kinematics", "interaction-kinematics")
+CURVES = ("semantic", "particle")  # the panels of Figure 10
+# Tables and figures of fine-tuning, and the tasks that they show.
+EVALUATIONS = {
+    **{f"tables/table-{n}.csv": ("semantic",) for n in (1, 2)},
+    **{f"tables/table-{n}.csv": PANOPTIC for n in (3, 4)},
+    "tables/kinematics.csv": KINEMATICS,
+    "figures/figure-6.png": ("semantic",),
+    **{f"figures/figure-{n}.png": ("particle",) for n in (7, 8)},
+    "figures/figure-9.png": ("interaction",),
+    "figures/figure-10.png": CURVES,
+    "figures/kinematics.png": KINEMATICS,
+}
+
+
+def evaluations():
+    """Those for which this study has runs."""
+    return [results(file) for file, tasks in EVALUATIONS.items() if any(RUNS[task] for task in tasks)]

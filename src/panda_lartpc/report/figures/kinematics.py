@@ -18,8 +18,8 @@ from panda_lartpc.report.style import BLUE, GREY, MATPLOTLIB_STYLE, VERMILION
 _LEAST_IN_BIN = 10  # instances that a point of the profile needs
 _MOST_POINTS = 5000  # drawn one by one
 _READING = (
-    "Instances with IoU > 0.5. Bars of medians: 1.25 standard errors of the mean; of histograms: √n, first and last bin "
-    "holding what lies beyond. [ ]: 95 % interval over events."
+    "Instances with IoU > 0.5. Bars of medians: 1.25 standard errors of the mean; of histograms: √n; their end bins "
+    "hold what lies beyond. [ ]: 95 % interval over events."
 )
 
 
@@ -46,7 +46,7 @@ def figure_kinematics(shown: Mapping[str, tuple[pd.DataFrame, str]]) -> Figure:
             upper.set_title(_words(quantity, len(rows), found), fontsize=7)
             _pulls(lower, quantity, rows, found)
         words = [f"{task.removesuffix('-kinematics').capitalize()}: {shown[task][1]}" for task in shown]
-        width = 75 * len(quantities)
+        width = 65 * len(quantities)
         figure.suptitle("\n".join(textwrap.fill(line, width) for line in words), fontsize=8)
         figure.supxlabel(textwrap.fill(_READING, width), fontsize=7)
     return figure

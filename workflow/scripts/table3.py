@@ -1,0 +1,12 @@
+"""Particles and interactions from frozen encoders, as a table. Called by rule `table3`."""
+
+from panda_lartpc.report.tables.panoptic import table_3
+from panda_lartpc.report.tables.panoptic_layout import layouts_3
+from panda_lartpc.report.tables.runs import as_runs
+from panda_lartpc.report.tables.write import write_table
+from panda_lartpc.training.tracking import script_log
+
+with script_log(snakemake.log[0]):
+    output = snakemake.output
+    frame = table_3({task: as_runs(runs) for task, runs in snakemake.params.runs.items()})
+    write_table(frame, layouts_3(frame), output.csv, output.md, output.tex)
