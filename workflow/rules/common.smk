@@ -187,3 +187,14 @@ EVALUATIONS = {
 def evaluations():
     """Those for which this study has runs."""
     return [results(file) for file, tasks in EVALUATIONS.items() if any(RUNS[task] for task in tasks)]
+
+
+def exported_models(wildcards):
+    """A model of each task for `predictions`: of the first row, with the most labels and the first seed."""
+    models = {}
+    for task, runs in RUNS.items():
+        if runs:
+            most = max((K for _, K, _, _ in runs), key=float)
+            folder = next(folder for _, K, _, folder in runs if K == most)
+            models |= {f"{task}_{ending}": f"{folder}/model.{ending}" for ending in MODEL_FILES}
+    return models

@@ -45,3 +45,27 @@ use rule finetune as finetune_kinematics with:
         expand(f"{FINETUNE}/{{file}}", file=(*FINETUNED, "instances.parquet"), allow_missing=True),
     wildcard_constraints:
         task="particle-kinematics|interaction-kinematics",
+
+
+# Motif, particle and interaction of every point of the test split, by one model of each task. A target by its name.
+rule predictions:
+    input:
+        unpack(exported_models),
+        points=results("points/test.zarr"),
+    output:
+        results("predictions.parquet"),
+    log:
+        results("logs/predictions.log"),
+    benchmark:
+        results("benchmarks/predictions.tsv")
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    resources:
+        runtime="4h",
+        mem_mb=4000,
+    params:
+        tasks=[task for task in RUNS if RUNS[task]],
+        source=source("predictions.py"),
+    script:
+        "../scripts/predictions.py"

@@ -86,6 +86,8 @@ class PanopticHead(nn.Module):
         kept, sizes = self._kept(stuff_logits.detach(), offset)
         points = self.full_point_proj(features[kept])
         position = self.pos_emb(normalised(position_vox[kept]).to(features.dtype))
+        if self.settings.position_in_masks:
+            points = points + position
         queries = [self.query_feat.weight.expand(len(sizes), -1, -1)]
         masks = []
         for block in self.blocks:

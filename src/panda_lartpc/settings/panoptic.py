@@ -37,6 +37,11 @@ class PanopticHeadSettings(Section):
     query_position_in_keys: bool = Field(
         True, description="self-attention adds the query's position to its keys too (published training code)"
     )
+    position_in_masks: bool = Field(
+        False,
+        description="masks are of features and position of a point, not of features alone: needed where the encoder does "
+        "not read positions, since two like particles then have like features (ours)",
+    )
     remove_stuff: bool = Field(
         True,
         description="points that the stuff head calls stuff are hidden from the queries (published training); an event "
