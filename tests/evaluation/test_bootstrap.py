@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from panda_lartpc.evaluation.bootstrap import bootstrap_difference, bootstrap_interval, over_seeds
+from panda_lartpc.evaluation.bootstrap import bootstrap_difference, bootstrap_grouped, bootstrap_interval, over_seeds
 from panda_lartpc.evaluation.semantic import scores
 
 
@@ -71,6 +71,22 @@ def test_a_paired_difference_knows_that_events_are_hard_for_both():
     assert paired.high - paired.low < (alone.high - alone.low) / 2
     same = bootstrap_difference(first, first, fraction, np.random.default_rng(8))
     assert (same.low, same.value, same.high) == (0, 0, 0)
+
+
+def test_groups_are_drawn_with_all_their_rows():
+    """A mean over rows of groups: the same interval as from the groups' sums, for the same draws."""
+    rng = np.random.default_rng(5)
+    group = np.repeat(rng.permutation(50), rng.integers(1, 9, 50))
+    value = rng.normal(size=len(group)) + 0.1 * group
+    grouped = bootstrap_grouped(group, lambda drawn: drawn @ value / drawn.sum(axis=1), np.random.default_rng(6))
+    sums = np.stack([np.bincount(group, value), np.bincount(group)], axis=1)
+    direct = bootstrap_interval(sums, fraction, np.random.default_rng(6))
+    np.testing.assert_allclose(
+        [grouped.value, grouped.low, grouped.high], [direct.value, direct.low, direct.high], rtol=1e-12
+    )
+    assert grouped.value == pytest.approx(value.mean())
+    with pytest.raises(ValueError, match="rows of 1 groups; expected two or more"):
+        bootstrap_grouped([3, 3], fraction, np.random.default_rng(0))
 
 
 def test_the_spread_over_seeds_is_that_of_a_sample():

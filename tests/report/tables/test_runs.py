@@ -10,7 +10,7 @@ import pytest
 
 from made_up_runs import confusions, made_up_run
 from panda_lartpc.provenance import file_digest
-from panda_lartpc.report.tables.runs import Run, as_runs, distinct, read_result
+from panda_lartpc.report.tables.runs import Run, as_runs, distinct, read_result, shown_run
 from panda_lartpc.report.tables.scoring import SEMANTIC
 
 
@@ -78,3 +78,17 @@ def test_files_that_lack_something_are_refused(tmp_path):
     pd.read_parquet(table).drop(columns="delta_as_LED").to_parquet(table)
     with pytest.raises(ValueError, match=r"events\.parquet: lacks delta_as_LED"):
         read_result(replace(run), SEMANTIC)
+
+
+def test_the_run_shown_is_the_papers_best_row_with_most_labels_and_the_first_seed():
+    root = Path("results/demo/finetune/particle")
+
+    def run(row, percent, seed):
+        return Run(row, percent, seed, root / row / f"ft-{percent}" / f"seed-{seed}")
+
+    rows = ("scratch/decoder", "scratch/full", "distillation-pt-100/full")
+    runs = [run(row, percent, seed) for row in rows for percent in ("10", "2") for seed in (1, 3)]
+    assert shown_run(runs) == run("distillation-pt-100/full", "10", 1)
+    assert shown_run(runs[:8]) == run("scratch/decoder", "10", 1)
+    with pytest.raises(ValueError, match="no runs of fine-tuning, so there is none to show"):
+        shown_run([])

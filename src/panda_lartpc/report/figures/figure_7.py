@@ -56,9 +56,12 @@ def _histogram(axes: Axes, values: NDArray, name: str) -> None:
     centres = (edges[1:] + edges[:-1]) / 2
     axes.stairs(number, edges, color=BLUE, fill=True, alpha=0.35)
     axes.errorbar(centres, number, np.sqrt(number), fmt="none", ecolor=BLUE, elinewidth=0.8)
+    axes.set(xlabel=f"{name} of an event", ylabel=f"events in a bin of {_BIN}")
+    if not len(values):  # nothing was found in any event
+        return
     mean, lower, upper = mean_interval(values)
     median = np.median(values)
     axes.axvline(mean, color="black", linestyle="--", label=f"mean {mean:.3f} [{lower:.3f}, {upper:.3f}]")
     axes.axvline(median, color="black", linestyle=":", label=f"median {median:.3f}")
-    axes.set(yscale="log", ylim=(0.5, None), xlabel=f"{name} of an event", ylabel=f"events in a bin of {_BIN}")
+    axes.set(yscale="log", ylim=(0.5, None))
     axes.legend(fontsize=7, loc="upper left")

@@ -66,10 +66,8 @@ def figure_8(events: pd.DataFrame, run: str) -> Figure:
         axes.spines[:].set_visible(False)
         figure.colorbar(image, label="share of the prediction (%)", shrink=0.85)
         value, low, high = (100 * float(part[-1]) for part in (interval.value, interval.low, interval.high))
-        axes.set_title(
-            f"{run}\nmean of the diagonal {value:.1f} % [{low:.1f}, {high:.1f}]; the paper has {FIGURE_8_PRECISION} %",
-            fontsize=7.5,
-        )
+        ours = f"{value:.1f} % [{low:.1f}, {high:.1f}]" if counts.any() else "not known, no pair is matched"
+        axes.set_title(f"{run}\nmean of the diagonal {ours}; the paper has {FIGURE_8_PRECISION} %", fontsize=7.5)
     return figure
 
 

@@ -57,12 +57,14 @@ def _against_momentum(axes: Axes, rows: pd.DataFrame) -> None:
     true, deviation = rows.true_momentum_gev.to_numpy(), rows.deviation.to_numpy()
     step = max(1, len(true) // _MOST_POINTS)
     axes.plot(true[::step], deviation[::step], ".", color=GREY, markersize=2, alpha=0.6, rasterized=True)
-    if len(true):
+    if len(true) >= _LEAST_IN_BIN:
         _profile(axes, true, deviation)
         low, high = np.percentile(deviation, [1, 99])
         axes.set_ylim(low - 0.1 * (high - low), high + 0.25 * (high - low))
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set(xscale="log", xlabel="true momentum (GeV)", ylabel=MOMENTUM.deviation)
+    axes.set(xlabel="true momentum (GeV)", ylabel=MOMENTUM.deviation)
+    if len(true):  # a log scale needs values
+        axes.set_xscale("log")
 
 
 def _profile(axes: Axes, true: NDArray, deviation: NDArray) -> None:

@@ -182,7 +182,7 @@ def _latex_paper(entry: Entry) -> str:
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "%": r"\%", "&": r"\&", "#": r"\#", "_": r"\_", "$": r"\$",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
-    "≥": r"$\geq$", "·": r"$\cdot$", "`": "", "\n": " ",
+    "≥": r"$\geq$", "·": r"$\cdot$", "°": r"$^\circ$", "`": "", "\n": " ",
 }  # fmt: skip
 
 
