@@ -143,3 +143,8 @@ def test_particles_have_a_panel_of_their_own(tmp_path):
     plt.close(figure)
     with pytest.raises(ValueError, match="no task has runs, so Figure 10 has no panel"):
         figure_10([])
+
+
+def test_a_validation_that_finds_nothing_counts_as_zero(tmp_path):
+    run = made_up_run(tmp_path, "scratch/full", "10", 0, confusions(0.1), [(100, np.nan), (200, 0.5)], "ari")
+    np.testing.assert_array_equal(read_curves([run], "particle")[0].by_seed, [[0, 50]])

@@ -48,6 +48,14 @@ def test_latex_holds_the_same_numbers():
     assert r"Costs \$5\_a. --: not run by this study; the CSV names the targets." in text
 
 
+def test_a_score_that_does_not_exist_is_said_to_be_so():
+    entry = Number(float("nan"), float("nan"), float("nan"), float("nan"), paper=98.0)
+    layout = Layout("Table 7: x", ["a", "b", "c"], [("", [["one", entry, Number(0.0531, 0.05, 0.06, digits=3)]])])
+    assert "| one | n/a · paper 98.0 | 0.053 [0.050, 0.060] |" in markdown(layout)
+    assert r"one & n/a & $0.053_{0.050}^{0.060}$ \\" in latex(layout)
+    assert_looks_like_latex(latex(layout))
+
+
 def test_latex_is_well_formed():
     assert_looks_like_latex(latex(LAYOUT))
 

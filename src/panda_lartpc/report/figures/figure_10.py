@@ -29,7 +29,7 @@ class Curve:
     percent         labelled events, in per cent of the training events
     pretrained      per cent of the training events, `none` or `released`
     event_samples   (V,)    shown until each validation, rising
-    by_seed         (S, V)  the task's score, in %
+    by_seed         (S, V)  the task's score, in %; 0 where nothing is found yet, so that ARI is not defined
     """
 
     task: str
@@ -86,7 +86,8 @@ def _read_curve(task: str, method: Method, pretrained: str, runs: list[Run]) -> 
                 f"{run.folder}: validated after {table.event_sample.tolist()} event-samples, another seed after "
                 f"{tables[0].event_sample.tolist()}; run both again with the same finetune.{task}.validations"
             )
-    by_seed = np.stack([100 * table[SCORES[task][0]].to_numpy(float) for table in tables])
+    column = SCORES[task][0]
+    by_seed = np.stack([100 * table[column].fillna(0).to_numpy(float) for table in tables])  # NaN: nothing is found yet
     return Curve(task, method, runs[0].percent, pretrained, tables[0].event_sample.to_numpy(float), by_seed)
 
 
@@ -161,8 +162,11 @@ def figure_10(panels: Sequence[Sequence[Curve]]) -> Figure:
         raise ValueError("no task has runs, so Figure 10 has no panel; expected one or more")
     with plt.rc_context(MATPLOTLIB_STYLE):
         figure = plt.figure(figsize=(5.4 * len(panels), 4.8), layout="constrained")
-        for part, curves in zip(figure.subfigures(1, len(panels), squeeze=False)[0], panels, strict=True):
+        words = [_wrapped(caption(curves)) for curves in panels]
+        n_lines = max(len(lines) for lines in words)  # captions of one height, for axes of one height
+        for part, curves, lines in zip(figure.subfigures(1, len(panels), squeeze=False)[0], panels, words, strict=True):
             _panel(part, curves)
+            part.supxlabel("\n".join([*lines, *[""] * (n_lines - len(lines))]), fontsize=7, ha="left", x=0.02)
     return figure
 
 
@@ -180,8 +184,10 @@ def _panel(part: SubFigure, curves: Sequence[Curve]) -> None:
         ylabel=f"validation {SCORES[curves[0].task][1]} (%)",
     )
     axes.legend(fontsize=7)
-    words = [textwrap.fill(line, 105, subsequent_indent="   ") for line in caption(curves).splitlines()]
-    part.supxlabel("\n".join(words), fontsize=7, ha="left", x=0.02)
+
+
+def _wrapped(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in textwrap.wrap(line, 105, subsequent_indent="   ")]
 
 
 def _mark_common_level(axes: Axes, curves: Sequence[Curve]) -> None:

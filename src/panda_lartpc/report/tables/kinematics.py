@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from panda_lartpc.provenance import file_digest, read_record
@@ -10,7 +9,7 @@ from panda_lartpc.report.kinematics import QUANTITIES, STATISTICS, Quantity, dev
 from panda_lartpc.report.tables.entries import row_words
 from panda_lartpc.report.tables.lines import row_order
 from panda_lartpc.report.tables.runs import Run, distinct
-from panda_lartpc.report.tables.write import NOT_RUN, Entry, Layout, Number
+from panda_lartpc.report.tables.write import Entry, Layout, Number
 
 _ALL = "all"
 _WORDS = {"bias": "bias", "median": "median", "quantile_68": "68 % quantile", "coverage": "coverage (%)"}
@@ -99,6 +98,4 @@ def kinematics_layouts(frame: pd.DataFrame) -> list[Layout]:
 
 
 def _entry(line: pd.Series, digits: int) -> Entry:
-    if np.isnan(line.value):
-        return NOT_RUN if line.n_instances == 0 else ""
     return Number(line.value, line.low, line.high, digits=1 if line.statistic == "coverage" else digits)

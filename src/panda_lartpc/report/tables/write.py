@@ -10,11 +10,12 @@ import pandas as pd
 from panda_lartpc.provenance import atomic_path
 
 NOT_RUN = "–"  # what stands in a cell that the study does not run
+UNDEFINED = "n/a"  # and in one whose score does not exist, such as the ARI of what no event has
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a table with its uncertainties, all in the same unit; what is None or NaN is not shown.
+    """A number of a table with its uncertainties, all in the same unit; of these, what is None or NaN is not shown.
 
     low, high  95 % interval over test events
     deviation  over seeds
@@ -132,6 +133,17 @@ def _known(number: float | None) -> bool:
     return number is not None and not math.isnan(number)
 
 
+def _texts(number: Number) -> tuple[str, str, str, str]:
+    """A number, the bounds of its interval, and its spread over seeds as text; what is not known is empty."""
+    if not _known(number.value):
+        return UNDEFINED, "", "", ""
+    form = f"{'+' if number.signed else ''}.{number.digits}f"
+    bounded = _known(number.low) and _known(number.high)
+    bounds = (f"{number.low:{form}}", f"{number.high:{form}}") if bounded else ("", "")
+    spread = f"{number.deviation:.{number.digits}f}" if _known(number.deviation) else ""
+    return f"{number.value:{form}}", *bounds, spread
+
+
 def _paper(entry: Entry) -> float | None:
     return None if isinstance(entry, str) else entry.paper
 
@@ -145,12 +157,9 @@ def _markdown_entry(entry: Entry) -> str:
         return entry
     text = NOT_RUN
     if isinstance(entry, Number):
-        form = f"{'+' if entry.signed else ''}.{entry.digits}f"
-        text = f"{entry.value:{form}}"
-        if _known(entry.low) and _known(entry.high):
-            text += f" [{entry.low:{form}}, {entry.high:{form}}]"
-        if _known(entry.deviation):
-            text += f" ± {entry.deviation:.{entry.digits}f}"
+        text, low, high, spread = _texts(entry)
+        text += f" [{low}, {high}]" if low else ""
+        text += f" ± {spread}" if spread else ""
         text = text.replace("-", "−")
     return text if entry.paper is None else f"{text} · paper {entry.paper:.1f}"
 
@@ -164,13 +173,11 @@ def _latex_entry(entry: Entry) -> str:
         return _escaped(entry)
     if isinstance(entry, Missing):
         return "--"
-    form = f"{'+' if entry.signed else ''}.{entry.digits}f"
-    text = f"{entry.value:{form}}"
-    if _known(entry.low) and _known(entry.high):
-        low, high = f"{entry.low:{form}}", f"{entry.high:{form}}"
-        text += rf"_{{{low}}}^{{{high}}}"
-    if _known(entry.deviation):
-        text += rf" \pm {entry.deviation:.{entry.digits}f}"
+    text, low, high, spread = _texts(entry)
+    if text == UNDEFINED:
+        return text
+    text += f"_{{{low}}}^{{{high}}}" if low else ""
+    text += rf" \pm {spread}" if spread else ""
     return f"${text}$"
 
 
