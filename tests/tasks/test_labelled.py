@@ -1,5 +1,7 @@
 """Labelled events are changed as the settings say, and alike for every worker, process and initialisation."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -9,7 +11,9 @@ from panda_lartpc.data.store import PointStore
 from panda_lartpc.geometry.grid import CENTRE_VOX, HALF_DIAGONAL_VOX, point_features
 from panda_lartpc.settings.model import GeometrySettings
 from panda_lartpc.settings.task import AugmentSettings
-from panda_lartpc.tasks.labelled import LabelledBatch, LabelledDataset
+from panda_lartpc.tasks.labelled import LabelledBatch, LabelledDataset, PanopticDataset
+from panda_lartpc.tasks.truth import true_instances
+from panoptic_tasks import EDGES, PLAIN, made_up_store
 
 CUBE = AugmentSettings(rotation="cube", rotate_probability=1, flip_probability=0)
 PLAN = BatchPlan(40, (3, 0, 7))
@@ -118,3 +122,66 @@ def test_an_event_that_does_not_fit_the_depth_is_named(store):
     dataset = LabelledDataset(store, GeometrySettings(depth=4, strides=(2, 2), patch_size=16), False)
     with pytest.raises(ValueError, match=r"train\.zarr: no geometry of the batch of file_3, file_0, file_7: .*outside"):
         dataset[PLAN]
+
+
+@pytest.fixture(scope="module")
+def particles(tmp_path_factory):
+    return made_up_store(tmp_path_factory.mktemp("particles") / "train.zarr", *PLAIN, *EDGES)
+
+
+def panoptic_batch(particles, kind, augment=None, plan=BatchPlan(6, (0, 3, 7, 2))):  # noqa: B008
+    classes = {"particle": range(5), "interaction": (1,)}[kind]
+    return PanopticDataset(particles, GEOMETRY, True, kind, classes, augment, 1)[plan]
+
+
+@pytest.mark.parametrize("kind", ["particle", "interaction"])
+def test_the_instance_of_a_point_is_that_of_the_store_at_its_place(particles, kind):
+    batch, store = panoptic_batch(particles, kind), PointStore(particles)
+    for b, row in enumerate(batch.plan.events):
+        event, here = store.event(row), slice(*batch.offset[b : b + 2].tolist())
+        truth = true_instances(event, kind, range(5))
+        at = {tuple(p): i for p, i in zip(event.position_vox.tolist(), truth.instance.tolist(), strict=True)}
+        assert len(at) == len(event)
+        assert [at[tuple(p)] for p in batch.position_vox[here].tolist()] == batch.instance[here].tolist()
+        target = batch.targets[b]
+        assert torch.equal(target.instance, batch.instance[here])
+        assert target.class_of_instance.tolist() == truth.classes.tolist()
+        known = torch.from_numpy(truth.momentum_gev).log10()
+        assert torch.equal(target.kinematics.log10_momentum.nan_to_num(9), known.nan_to_num(9))
+    assert batch.n_instances == ((3, 0, 1, 3) if kind == "particle" else (2, 0, 1, 2))
+
+
+@pytest.mark.parametrize("cells", [True, False])
+@pytest.mark.parametrize("rotation", ["free", "cube"])
+def test_directions_and_vertices_move_with_the_points(particles, rotation, cells):
+    augment = AugmentSettings(rotation=rotation, rotate_probability=1, flip_probability=0.5, cells=cells)
+    for kind in ("particle", "interaction"):
+        still, moved = panoptic_batch(particles, kind), panoptic_batch(particles, kind, augment)
+        back = [batch.pyramid.restore(batch.position_vox).double() - CENTRE_VOX for batch in (still, moved)]
+        assert not torch.allclose(*back)
+        assert torch.equal(still.pyramid.restore(still.instance), moved.pyramid.restore(moved.instance))
+        event = torch.repeat_interleave(torch.arange(4), still.offset.diff())
+        which = torch.repeat_interleave(torch.arange(4), torch.tensor(still.n_instances))
+        for i, b in enumerate(which):  # what a motion about the centre leaves as it is
+            own = event == b
+            along, apart = (
+                [
+                    (position[own] @ k.direction[i].double(), (position[own] - vertex[i]).norm(dim=1))
+                    for position, k, vertex in (
+                        (p, batch.kinematics, batch.kinematics.vertex_vox.double() - CENTRE_VOX)
+                        for p, batch in zip(back, (still, moved), strict=True)
+                    )
+                ][j]
+                for j in (0, 1)
+            )
+            for a, b_ in zip(along, apart, strict=True):
+                assert torch.allclose(a, b_, atol=1e-3, equal_nan=True)
+
+
+def test_a_panoptic_batch_is_the_same_on_another_device_and_in_another_process(particles):
+    batch = panoptic_batch(particles, "particle")
+    for again in (batch.to("cpu"), pickle.loads(pickle.dumps(batch))):
+        for name in ("features", "position_vox", "instance", "class_of_instance"):
+            assert torch.equal(getattr(again, name), getattr(batch, name))
+        assert again.names == batch.names
+        assert [len(t.class_of_instance) for t in again.targets] == [3, 0, 1, 3]
