@@ -207,3 +207,12 @@ def test_wrong_input_is_refused():
         head(features, position[1:], offset)
     with pytest.raises(ValueError, match=r"event 1 of the batch has no points; drop it with data.min_points_after"):
         head(features, position, torch.tensor([0, 4, 4, 7]))
+
+
+def test_particles_with_the_same_features_are_told_apart_if_masks_read_positions():
+    head, apart = small_head(), small_head(position_in_masks=True)
+    features, position = torch.randn(1, 24).expand(6, 24), torch.rand(6, 3) * 768
+    offset = torch.tensor([0, 6])
+    same, other = (h(features, position, offset).layers[-1].mask_logits for h in (head, apart))
+    assert torch.allclose(same, same[:1].expand_as(same), atol=1e-5)
+    assert (other - other[:1]).abs().amax(dim=1)[1:].min() > 1e-3

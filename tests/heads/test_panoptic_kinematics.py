@@ -111,3 +111,24 @@ def test_kinematics_of_a_made_up_task_are_learnt_with_their_errors():
     told_now = head(query)
     assert (told_now.log10_momentum - true.log10_momentum).std().item() == pytest.approx(0.1, rel=0.3)
     assert (told_now.log_variance[:, 0] / 2).exp().mean().item() == pytest.approx(0.1, rel=0.3)
+
+
+def test_an_event_without_instances_takes_no_part():
+    generator = torch.Generator().manual_seed(4)
+    true, nothing = truth(3, generator), truth(0, generator)
+    both = kinematics_loss([told(nothing, 0.3, 0.0), told(true, 0.3, 0.0)], [nothing, true])
+    assert torch.equal(both, kinematics_loss([told(true, 0.3, 0.0)], [true]))
+
+
+def test_a_share_weighs_each_quantity_by_its_instances():
+    true = truth(3, torch.Generator().manual_seed(5))
+    true.direction[1] = NAN
+    asked = []
+
+    def share(n: int) -> float:
+        asked.append(n)
+        return {3: 1.0, 2: 10.0}[n]
+
+    loss = kinematics_loss([told(true, 0.3, 0.0)], [true], share)
+    assert asked == [3, 2, 3]
+    assert loss.item() == pytest.approx((1 + 10 * 3 + 3) * 0.09 / 2, rel=1e-5)

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from panda_lartpc.heads.panoptic import PanopticOutput, SetPrediction
 from panda_lartpc.heads.panoptic_loss import panoptic_loss
-from panda_lartpc.heads.panoptic_matching import PanopticTarget
+from panda_lartpc.heads.panoptic_matching import IGNORED, PanopticTarget
 from panda_lartpc.settings.panoptic import PAPER_LOSS, RELEASED_LOSS
 from panoptic_events import changed, events, made_up, published_panoptic, small_head, target
 from published import FOLDER
@@ -135,3 +135,35 @@ def test_targets_that_do_not_fit_are_refused():
         panoptic_loss(output, [targets[0], kaon], RELEASED_LOSS)
     with pytest.raises(ValueError, match=r"event 0 of the batch has no true kinematics"):
         panoptic_loss(small_head(kinematics=True)(*batch), targets, RELEASED_LOSS)
+
+
+def test_ignored_points_train_nothing():
+    (features, position, offset), targets = made_up([20, 30], [3, 4], torch.Generator().manual_seed(5))
+    ignored = targets[0].instance.clone()
+    ignored[-5:] = IGNORED
+    head = small_head(remove_stuff=False)
+    features.requires_grad_()
+    output = head(features, position, offset)
+    output.stuff_logits.retain_grad()
+    panoptic_loss(
+        output, [PanopticTarget(ignored, targets[0].class_of_instance), targets[1]], RELEASED_LOSS
+    ).total.backward()
+    assert not output.stuff_logits.grad[15:20].any()
+    assert output.stuff_logits.grad[:15].all()
+    nothing = [PanopticTarget(torch.full_like(t.instance, IGNORED), t.class_of_instance[:0]) for t in targets]
+    assert panoptic_loss(head(features, position, offset), nothing, RELEASED_LOSS).total == 0
+
+
+def test_shares_of_a_batch_add_up_to_the_whole():
+    batch, targets = made_up([20, 30, 10], [3, 4, 0], torch.Generator().manual_seed(6))
+    head, parts = small_head(), []
+    whole = panoptic_loss(head(*batch), targets, RELEASED_LOSS)
+    features, position, offset = batch
+    for rows, of_events, of_points in ((slice(0, 1), 0.5, 20 / 60), (slice(1, 3), 0.5, 40 / 60)):
+        own = slice(int(offset[rows.start]), int(offset[rows.stop]))
+        output = head(features[own], position[own], offset[rows.start : rows.stop + 1] - offset[rows.start])
+        asked = iter((of_events, of_points))
+        parts.append(panoptic_loss(output, targets[rows], RELEASED_LOSS, lambda n, asked=asked: next(asked)))
+    assert torch.allclose(parts[0].total + parts[1].total, whole.total, rtol=1e-5)
+    for name in ("focal", "dice", "class_matched", "stuff"):
+        assert torch.allclose(parts[0].terms[name] + parts[1].terms[name], whole.terms[name], rtol=1e-4), name

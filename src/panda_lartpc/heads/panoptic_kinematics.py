@@ -76,8 +76,8 @@ def kinematics_loss(
     A quantity is known where all its components are finite. Where nothing is, the loss is 0, with a gradient of 0.
     """
     total = torch.stack([p.log_variance.sum() for p in predicted]).sum() * 0
-    for i, name in enumerate(QUANTITIES):
-        mean, true = (torch.cat([getattr(k, name).reshape(len(k.vertex), -1) for k in ks]) for ks in (predicted, truth))
+    for i, (name, size) in enumerate(QUANTITIES.items()):
+        mean, true = (torch.cat([getattr(k, name).reshape(-1, size) for k in ks]) for ks in (predicted, truth))
         log_variance = torch.cat([p.log_variance[:, i] for p in predicted])
         known = true.isfinite().all(dim=1)
         weight = share(int(known.sum()))
