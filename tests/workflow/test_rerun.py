@@ -17,9 +17,14 @@ RESULTS = (
     *("events.html", "records/tracked.json", "records/ingest/train/a.json", "records/threshold/train.json"),
     *(f"pretrain/{objective}/pt-100/seed-0/encoder.safetensors" for objective in ("distillation", "mae")),
     *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
+    *("tables/table-3.md", "tables/table-4.tex", "tables/kinematics.csv", "figures/kinematics.png"),
+    *("figures/figure-7.png", "figures/figure-8.pdf", "figures/figure-9.png"),
 )
 # What follows from the events of the training split, in the small study.
-SWEEP = {"finetune": 4, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
+SEMANTIC = {"finetune": 4, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
+PANOPTIC = {"table3": 1, "table4": 1, "figure7": 1, "figure8": 1, "figure9": 1}
+KINEMATICS = {"finetune_kinematics": 2, "table_kinematics": 1, "figure_kinematics": 1}
+SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, "finetune": 7}
 TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **SWEEP}
 AT_LAST = {"track": 1, "all": 1}
 ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"
@@ -77,7 +82,14 @@ def test_rerunning_one_point_of_the_sweep_runs_that_one_only(finished):
 
 def test_another_recipe_of_one_row_reruns_that_row_only(finished):
     changed = "finetune={semantic: {linear: {optimiser: {learning_rate: 0.001}}}}"
-    assert finished.jobs(config=(*SETTINGS, changed)) == {**SWEEP, "finetune": 2, **AT_LAST}
+    assert finished.jobs(config=(*SETTINGS, changed)) == {**SEMANTIC, "finetune": 2, **AT_LAST}
+
+
+def test_a_study_without_rows_of_a_task_leaves_its_tables_out(finished):
+    changed = "finetune={particle: {rows: []}, interaction: {rows: []}, kinematics: {rows: []}}"
+    jobs = finished.jobs(config=("name=other", *SETTINGS[1:], changed))
+    assert not jobs.keys() & {*PANOPTIC, *KINEMATICS}
+    assert jobs["finetune"] == 4
 
 
 def test_a_shorter_sweep_trains_nothing(finished):

@@ -76,6 +76,7 @@ def test_few_instances_and_one_task_have_a_figure(n):
         figure = figure_kinematics({task: (made_up_instances(task, 20).iloc[:n], "x")})
         assert len(figure.axes) == (4 if task == TASKS[0] else 2)
         figure.canvas.draw()
+        assert (figure.axes[0].get_title() == "no matched instance whose truth is known") == (n == 0)
         plt.close(figure)
     with pytest.raises(ValueError, match="no runs with kinematics"):
         figure_kinematics({})

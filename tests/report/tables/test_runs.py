@@ -90,5 +90,7 @@ def test_the_run_shown_is_the_papers_best_row_with_most_labels_and_the_first_see
     runs = [run(row, percent, seed) for row in rows for percent in ("10", "2") for seed in (1, 3)]
     assert shown_run(runs) == run("distillation-pt-100/full", "10", 1)
     assert shown_run(runs[:8]) == run("scratch/decoder", "10", 1)
+    decoder = run("distillation-pt-100/decoder", "10", 1)
+    assert shown_run([*runs[:8], decoder]) == decoder
     with pytest.raises(ValueError, match="no runs of fine-tuning, so there is none to show"):
         shown_run([])

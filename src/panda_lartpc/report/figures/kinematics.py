@@ -110,7 +110,8 @@ def _pulls(axes: Axes, quantity: Quantity, rows: pd.DataFrame, found: Interval) 
     axes.plot(x, expected, color=VERMILION, label=f"expected: {'normal' if signed else f'χ({quantity.components})'}")
     axes.set(xlabel=f"{quantity.name}: deviation / predicted uncertainty", ylabel="density", ylim=(0, None))
     coverage = (100 * float(part[STATISTICS.index("coverage")]) for part in (found.value, found.low, found.high))
-    axes.set_title("coverage {:.1f} % [{:.1f}, {:.1f}], expected 68.3 %".format(*coverage), fontsize=7)
+    words = "coverage {:.1f} % [{:.1f}, {:.1f}], expected 68.3 %".format(*coverage)
+    axes.set_title(words if len(rows) else "", fontsize=7)
     axes.legend(fontsize=7, loc="upper right")
 
 
@@ -127,6 +128,8 @@ def _histogram(axes: Axes, values: NDArray, edges: NDArray, *, density: bool) ->
 
 def _words(quantity: Quantity, n: int, found: Interval) -> str:
     """Number of instances, and the 68 % quantile with its interval."""
+    if not n:
+        return "no matched instance whose truth is known"
     at = STATISTICS.index("quantile_68")
     value, low, high = (f"{part[at]:.{quantity.digits}f}" for part in (found.value, found.low, found.high))
     return f"{n:,} instances; 68 % within {value} [{low}, {high}]{_unit(quantity)}"

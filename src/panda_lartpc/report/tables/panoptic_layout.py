@@ -46,7 +46,8 @@ _QUALITY = (
 _RAND = (
     "ARI: adjusted Rand index, mean over events. Published convention: points that the prediction leaves out cost "
     "nothing, true low-energy deposits are one group. Over all things: the points of true instances, those left out "
-    "being one group."
+    "being one group. By species: over the points of true instances of the species, those left out being one group; so "
+    "a single one that is left out altogether scores 100 %."
 )
 _PAPER = (
     "The paper's values are those of PILArNet-M with the encoder pre-trained on all 1,000,000 training events; they "
@@ -126,8 +127,9 @@ def _by_row(
 
 def _trained(lines: pd.DataFrame) -> str:
     """Trained parameters in words, of each task if they differ; those of a task that is not run are left out."""
-    known = lines[lines.n_trained_parameters.notna()]
-    shown = {task: parameter_words(cells.iloc[0])[0] for task, cells in known.groupby("task", sort=False)}
-    if len(set(shown.values())) < 2:
-        return next(iter(shown.values()), parameter_words(lines.iloc[0])[0])
-    return ", ".join(f"{task} {words}" for task, words in shown.items())
+    known = lines[lines.n_trained_parameters.notna()].drop_duplicates("task")
+    words = [parameter_words(line)[0] for _, line in known.iterrows()]
+    if len(set(words)) < 2:
+        return words[0] if words else parameter_words(lines.iloc[0])[0]
+    shown, paper = [text.partition(" · ")[0] for text in words], words[0].partition(" · ")[1:]
+    return ", ".join(f"{text} ({task})" for text, task in zip(shown, known.task, strict=True)) + "".join(paper)

@@ -133,14 +133,15 @@ def as_runs(points: Iterable[Sequence]) -> list[Run]:
 def shown_run(runs: Sequence[Run]) -> Run:
     """The run that figures of single predictions show: at the largest label fraction, of the first seed.
 
-    That of the paper's best row, full fine-tuning after self-distillation; else the first row. Raises ValueError if
-    there are no runs.
+    That of the paper's best row, full fine-tuning after self-distillation; else of a decoder after it; else of the
+    first row. Raises ValueError if there are no runs.
     """
     if not runs:
         raise ValueError("no runs of fine-tuning, so there is none to show; expected one or more")
     percent, seed = max((run.percent for run in runs), key=float), min(run.seed for run in runs)
     found = [run for run in runs if (run.percent, run.seed) == (percent, seed)]
-    return min(found, key=lambda run: run.method != Method("distillation", "full"))
+    best = (Method("distillation", "full"), Method("distillation", "decoder"))
+    return min(found, key=lambda run: best.index(run.method) if run.method in best else len(best))
 
 
 def distinct(runs: Iterable[Run]) -> list[Run]:
