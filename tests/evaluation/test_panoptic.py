@@ -14,6 +14,7 @@ from panda_lartpc.evaluation.panoptic import (
     class_confusion,
     columns,
     event_row,
+    matched_pairs,
     scores,
     summands,
 )
@@ -226,3 +227,14 @@ def test_rows_go_through_a_table_and_are_resampled_by_event():
     assert interval.low < interval.value < interval.high
     assert interval.value == scores(counts.sum(axis=0), PARTICLE_CLASSES)["pq"]
     assert class_confusion(counts, PARTICLE_CLASSES).shape == (40, 5, 5)
+
+
+def test_matched_pairs_are_those_that_are_counted():
+    true = [0, 0, 0, 1, 1, 2, 2, -1]
+    predicted = [2, 2, 2, 0, 1, -1, 0, 2]
+    of_true, of_predicted, iou = matched_pairs(true, predicted, 3, 3)
+    assert (of_true.tolist(), of_predicted.tolist(), iou.tolist()) == ([0], [2], [0.75])
+    for seed in range(3):
+        a, b, *classes = event(np.random.default_rng(seed))
+        row = event_row(a, b, *classes, PARTICLE_CLASSES)
+        assert len(matched_pairs(a, b, *map(len, classes))[2]) == row["n_matched"]

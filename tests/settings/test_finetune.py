@@ -2,7 +2,15 @@
 
 import pytest
 
-from panda_lartpc.settings.finetune import SemanticSettings
+from panda_lartpc.settings.finetune import FinetuneSettings, InteractionSettings, ParticleSettings, SemanticSettings
+from panda_lartpc.settings.panoptic import (
+    INTERACTION,
+    PAPER_INFERENCE,
+    PAPER_LOSS,
+    PARTICLE,
+    RELEASED_INFERENCE,
+    RELEASED_LOSS,
+)
 from panda_lartpc.settings.section import ConfigError, read_section
 
 
@@ -79,3 +87,60 @@ def test_rows_of_published_weights_need_their_file():
 def test_validations_rise_to_the_end_of_the_run(validations):
     with pytest.raises(ConfigError, match="expected rising shares that end with 1"):
         read_section(SemanticSettings, {"validations": validations})
+
+
+def test_recipes_of_panoptic_tasks_differ_where_paper_and_code_do():
+    paper, released, small = (read_section(ParticleSettings, {"recipe": r}) for r in ("paper", "released", "small"))
+    assert paper == ParticleSettings()
+    assert (paper.head.mask_of_block, released.head.mask_of_block) == ("after", "before")
+    assert (paper.loss, paper.inference) == (PAPER_LOSS, PAPER_INFERENCE)
+    assert (released.loss, released.inference, released.head) == (RELEASED_LOSS, RELEASED_INFERENCE, PARTICLE)
+    rates = [s.decoder.optimiser.learning_rate for s in (paper, released)]
+    decays = [s.full.optimiser.layer_decay for s in (paper, released)]
+    assert (rates, decays) == ([2.6e-3, 2e-4], [0.9, 0.97])
+    assert (small.head.channels, small.head.n_queries, small.batch_events) == (64, 32, 4)
+    interaction = read_section(InteractionSettings, {"recipe": "released"})
+    assert interaction.head == INTERACTION
+    assert (interaction.full.optimiser.warm_up, released.full.optimiser.warm_up) == (0.05, 0.025)
+
+
+def test_a_head_keeps_the_sizes_that_are_not_given():
+    head = read_section(InteractionSettings, {"head": {"channels": 32}}).head
+    assert (head.channels, head.n_queries, head.n_classes) == (32, 12, 2)
+    with pytest.raises(ConfigError, match=r"head.chanels: unknown key; did you mean channels\?"):
+        read_section(InteractionSettings, {"head": {"chanels": 32}})
+
+
+def test_a_panoptic_run_depends_on_the_keys_of_its_row_alone():
+    settings = ParticleSettings(recipe="released", rows=["scratch/decoder"])
+    given = settings.of_row("scratch", "decoder")
+    assert given.keys() & {"decoder", "full", "scratch", "rows", "recipe", "seeds"} == {"decoder"}
+    assert settings.of_row("scratch", "full").keys() & {"decoder", "full", "scratch"} == {"scratch"}
+    again = read_section(ParticleSettings, given)
+    assert (again.head, again.loss, again.inference) == (settings.head, settings.loss, settings.inference)
+    assert again.adaptation("scratch", "decoder") == settings.decoder
+
+
+@pytest.mark.parametrize(
+    "row", ["uresnet/full", "scratch-published/full", "distillation-pt-100/linear", "scratch/linear"]
+)
+def test_panoptic_rows_that_do_not_exist_are_refused(row):
+    with pytest.raises(ConfigError, match="rows"):
+        read_section(ParticleSettings, {"rows": [row]})
+
+
+def test_kinematics_have_the_settings_of_their_task_and_a_sweep_of_their_own():
+    raw = {
+        "particle": {"recipe": "small", "event_samples": 7},
+        "kinematics": {"rows": ["scratch/decoder"], "seeds": [4]},
+    }
+    study = read_section(FinetuneSettings, raw)
+    own = study.of_task("particle-kinematics")
+    assert (own.rows, own.seeds, own.event_samples) == (("scratch/decoder",), (4,), 7)
+    assert own.head == study.particle.head.model_copy(update={"kinematics": True})
+    assert study.of_task("particle").rows == ()
+    assert study.of_task("interaction-kinematics").head.n_queries == 12
+    with pytest.raises(ConfigError, match=r"particle\.head\.kinematics is true; list rows in finetune\.kinematics"):
+        read_section(FinetuneSettings, {"particle": {"head": {"kinematics": True}}})
+    with pytest.raises(ConfigError, match=r"particle\.released_weights is empty"):
+        read_section(FinetuneSettings, {"kinematics": {"rows": ["released/full"]}})
