@@ -7,9 +7,12 @@ from labelled_events import DECODER, ENCODER, GEOMETRY
 from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.model.card import Card, TrainedWith, save_model
 from panda_lartpc.model.encoder import Encoder, up_cast
+from panda_lartpc.model.layout import PanopticSizes, panoptic_head_shapes
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, UResNetSettings
+from panda_lartpc.settings.panoptic import INTERACTION, PARTICLE
 from panda_lartpc.tasks.labelled import LabelledDataset
-from panda_lartpc.tasks.networks import load_encoder, transformer, uresnet
+from panda_lartpc.tasks.networks import load_encoder, load_panoptic, panoptic, transformer, uresnet
+from panoptic_events import changed
 
 
 def save_encoder(path, seed=7, geometry=GEOMETRY, **changes) -> dict[str, torch.Tensor]:
@@ -50,6 +53,7 @@ def test_an_encoder_is_loaded_and_decoder_and_head_are_those_of_scratch(tmp_path
 
 
 BUILD = {
+    "panoptic": lambda seed: panoptic(ENCODER, changed(PARTICLE, channels=16, heads=2), seed),
     "transformer": lambda seed: transformer("full", ENCODER, DECODER, seed),
     "uresnet": lambda seed: uresnet(UResNetSettings(filters=4, levels=3), seed),
 }
@@ -90,3 +94,29 @@ def test_the_linear_head_reads_the_features_of_all_levels(store):
     assert torch.allclose(network(batch.features, batch.pyramid), expected)
     assert transformer("full", ENCODER, DECODER, 0)(batch.features, batch.pyramid).shape == (batch.n_points, 5)
     assert uresnet(UResNetSettings(filters=4, levels=3), 0)(batch.features, batch.pyramid).shape == (batch.n_points, 5)
+
+
+@pytest.mark.parametrize(("head", "count"), [(PARTICLE, 4_405_256), (INTERACTION, 4_262_404)])
+def test_panoptic_parameters_have_the_published_names_and_numbers(head, count):
+    with torch.device("meta"):
+        network = panoptic(EncoderSettings(), head, 0)
+    assert sum(p.numel() for name, p in network.named_parameters() if name.startswith("decoder.")) == count
+    names = set(network.state_dict())
+    assert {"backbone.enc.enc4.block2.ls2.0.gamma", "decoder.blocks.2.mask_mlp.fc2.bias"} <= names
+    sizes = PanopticSizes(head.n_queries, head.n_classes, head.mlp_point_projection, 1232, 256, 3, 4)
+    assert {name for name in names if name.startswith("decoder.")} == panoptic_head_shapes(sizes).keys()
+
+
+def test_a_whole_panoptic_model_is_loaded_and_one_of_other_sizes_is_refused(tmp_path):
+    head = changed(PARTICLE, channels=16, heads=2)
+    trained, other = panoptic(ENCODER, head, 1), panoptic(ENCODER, head, 2)
+    card = {"settings": {}, "event_samples": 1, "data_digest": "d", "source_digest": "s", "metrics": {}}
+    card = Card(trained_with=TrainedWith.of(GEOMETRY, ENCODER), **card)
+    save_model(tmp_path / "model.safetensors", trained.state_dict(), card)
+    load_panoptic(other, tmp_path / "model.safetensors", GEOMETRY)
+    assert all(torch.equal(value, trained.state_dict()[name]) for name, value in other.state_dict().items())
+    encoder_alone = panoptic(ENCODER, head, 2)
+    load_encoder(encoder_alone, tmp_path / "model.safetensors", GEOMETRY)
+    assert not torch.equal(encoder_alone.decoder.query_feat.weight, trained.decoder.query_feat.weight)
+    with pytest.raises(ValueError, match="the weights do not fit PanopticHead"):
+        load_panoptic(panoptic(ENCODER, changed(head, n_queries=9), 1), tmp_path / "model.safetensors", GEOMETRY)

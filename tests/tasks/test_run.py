@@ -12,7 +12,10 @@ from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.provenance import read_record
 from panda_lartpc.settings.finetune import SemanticSettings
 from panda_lartpc.tasks import run
+from panda_lartpc.tasks.panoptic import panoptic_numbers
+from panda_lartpc.tasks.predictions import read_finetuned
 from panda_lartpc.tasks.semantic import SemanticTraining
+from panoptic_tasks import EDGES, HEAD, PLAIN, made_up_store, run_settings
 
 SEMANTIC = SemanticSettings(
     recipe="small",
@@ -150,3 +153,33 @@ def test_weights_that_a_row_does_not_start_from_are_refused(stores, encoder, tmp
         run.main(arguments(stores, tmp_path, weights=encoder))
     with pytest.raises(ValueError, match="starts from trained weights, but those given are None; give --weights"):
         run.main(arguments(stores, tmp_path, "distillation-pt-100", "full"))
+
+
+PANOPTIC = {"event_samples": 8, "validations": (0.5, 1), "validation_events": 2}
+
+
+@pytest.mark.parametrize("name", ["particle", "particle-kinematics", "interaction-kinematics"])
+def test_panoptic_tasks_go_through_the_same_door(encoder, tmp_path, name):
+    kind, _, kinematics = name.partition("-")
+    stores = {split: made_up_store(tmp_path / f"{split}.zarr", *PLAIN, *EDGES) for split in ("train", "val", "test")}
+    settings = run_settings(kind, head=HEAD | {"kinematics": bool(kinematics)}, **PANOPTIC)
+    given = settings.model_dump(mode="json", exclude_unset=True)
+    given[kind] = settings.of_task(name).of_row("mae-pt-100", "decoder")
+    more = {"task": name, "settings": json.dumps(given), "weights": encoder}
+    run.main(arguments(stores, tmp_path, "mae-pt-100", "decoder", **more))
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert ("instances.parquet" in names) == bool(kinematics)
+    numbers = read_record(tmp_path / "record.json")["numbers"]
+    events = pd.read_parquet(tmp_path / "out/events.parquet")
+    assert len(events) == numbers["n_test_events"] == 8
+    assert numbers["pq"] == pytest.approx(panoptic_numbers(events, kind)["pq"])
+    validation = pd.read_parquet(tmp_path / "out/validation.parquet")
+    assert validation["event_sample"].tolist() == [4, 8]
+    assert {"pq", "ari", "purity"} <= set(validation)
+    tensors, card = load_model(tmp_path / "out/model.safetensors")
+    theirs, _ = load_model(encoder)
+    assert all(torch.equal(tensors[f"backbone.{key}"], theirs[key]) for key in theirs if "mask" not in key)
+    assert card.settings["task"] == name
+    assert read_finetuned(tmp_path / "out/model.safetensors").name == name
+    history = pd.read_parquet(tmp_path / "out/history.parquet")
+    assert {"focal", "dice", "class_matched", "stuff", "kinematics"} <= set(history)
