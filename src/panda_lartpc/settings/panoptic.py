@@ -39,8 +39,8 @@ class PanopticHeadSettings(Section):
     )
     position_in_masks: bool = Field(
         False,
-        description="masks are of features and position of a point, not of features alone: needed where the encoder does "
-        "not read positions, since two like particles then have like features (ours)",
+        description="masks are of features and position of a point, not of features alone: needed where the encoder "
+        "does not read positions, since two like particles then have like features (ours)",
     )
     remove_stuff: bool = Field(
         True,
