@@ -1,4 +1,4 @@
-"""The log file tells what happened; each record is one run in MLflow, however often it is imported."""
+"""The log file tells what happened; the database of MLflow is made once, however many ask for it."""
 
 import logging
 import re
@@ -9,8 +9,7 @@ import warnings
 
 import pytest
 
-from panda_lartpc.provenance import save_record
-from panda_lartpc.training.tracking import import_records, open_tracking, run_name, script_log
+from panda_lartpc.training.tracking import experiment_id, open_tracking, prepare_tracking, script_log, tracking_server
 
 
 def test_log_lines_have_fixed_fields(tmp_path):
@@ -39,97 +38,6 @@ def test_logging_ends_with_the_block(tmp_path):
     assert (tmp_path / "a.log").read_text() == ""
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A tracking database; making one takes seconds, so the tests share it, each with a study of its own."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    open_tracking(path)
-    return path
-
-
-def runs(database, study):
-    client = open_tracking(database)
-    return client.search_runs([client.get_experiment_by_name(study).experiment_id])
-
-
-@pytest.fixture
-def records(tmp_path):
-    for name, n_points in (("a", 10), ("b", 20)):
-        numbers = {"points": n_points, "bad": float("nan")}
-        save_record(tmp_path / f"{name}.json", "ingest", {"data": {"min_points": 3}}, numbers, [], "f" * 64)
-    return [tmp_path / "a.json", tmp_path / "b.json"]
-
-
-def test_a_record_becomes_a_run_with_its_settings_and_numbers(records, database):
-    assert import_records(records, database, "one") == {"added": 2, "replaced": 0, "unchanged": 0}
-    run = next(run for run in runs(database, "one") if run.info.run_name == "ingest a")
-    assert run.data.params == {"data.min_points": "3"}
-    assert run.data.metrics == {"points": 10}
-    assert run.data.tags["stage"] == "ingest"
-    assert run.info.status == "FINISHED"
-
-
-def test_importing_twice_gives_one_run(records, database):
-    import_records(records, database, "two")
-    assert import_records(records, database, "two") == {"added": 0, "replaced": 0, "unchanged": 2}
-    assert len(runs(database, "two")) == 2
-
-
-def test_a_changed_record_replaces_its_run(records, database, tmp_path):
-    import_records(records, database, "three")
-    save_record(tmp_path / "a.json", "ingest", {}, {"points": 11}, [], "f" * 64)
-    assert import_records(records, database, "three") == {"added": 0, "replaced": 1, "unchanged": 1}
-    assert sorted(run.data.metrics["points"] for run in runs(database, "three")) == [11, 20]
-
-
-def test_a_run_left_unfinished_is_logged_again(records, database):
-    client = open_tracking(database)
-    digest_tags = {"record": str(records[0]), "record_digest": "killed before the end"}
-    client.create_run(client.create_experiment("four"), tags=digest_tags)
-    assert import_records(records, database, "four") == {"added": 1, "replaced": 1, "unchanged": 0}
-
-
-def test_more_settings_than_one_call_takes_are_all_logged(tmp_path, database):
-    save_record(tmp_path / "r.json", "x", {f"k{i}": i for i in range(230)}, {f"n{i}": i for i in range(120)}, [], "")
-    import_records([tmp_path / "r.json"], database, "five")
-    (run,) = runs(database, "five")
-    assert len(run.data.params) == 230
-    assert len(run.data.metrics) == 120
-
-
-def test_the_database_keeps_a_write_ahead_log(database):
-    with sqlite3.connect(database) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-
-@pytest.mark.slow
-def test_processes_that_start_at_once_make_one_database(tmp_path):
-    code = "import sys; from panda_lartpc.training.tracking import open_tracking; open_tracking(sys.argv[1])"
-    command = [sys.executable, "-c", code, str(tmp_path / "mlflow.db")]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    for process in started:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-    open_tracking(tmp_path / "mlflow.db").create_experiment("works")
-
-
-@pytest.mark.parametrize(
-    ("stage", "record", "name"),
-    [
-        ("ingest", "results/x/records/ingest/train/a.json", "ingest train/a"),
-        (
-            "finetune",
-            "results/x/finetune/semantic/scratch/full/ft-0.3/seed-0/metrics.json",
-            "finetune semantic/scratch/full/ft-0.3/seed-0",
-        ),
-        ("validate_simulation", "results/x/records/validate_simulation.json", "validate_simulation"),
-        ("probe", "elsewhere/5.json", "probe 5"),
-    ],
-)
-def test_runs_are_named_by_what_they_are(stage, record, name):
-    assert run_name(stage, record) == name
-
-
 def test_each_process_has_its_own_log(tmp_path, monkeypatch):
     for rank in "01":
         monkeypatch.setenv("RANK", rank)
@@ -137,3 +45,72 @@ def test_each_process_has_its_own_log(tmp_path, monkeypatch):
             logging.getLogger("x").info("from %s", rank)
     assert "from 0" in (tmp_path / "log").read_text()
     assert "from 1" in (tmp_path / "log.1").read_text()
+
+
+def test_the_database_keeps_a_write_ahead_log(database):
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_an_experiment_is_made_once_and_keeps_its_artifacts_beside_the_database(database):
+    client = open_tracking(database)
+    first = experiment_id(client, "pretrain", database)
+    assert experiment_id(client, "pretrain", database) == first
+    place = client.get_experiment(first).artifact_location
+    assert place == (database.parent / "mlartifacts/pretrain").as_uri()
+
+
+def test_an_experiment_that_another_job_makes_in_between_is_used(database, monkeypatch):
+    client = open_tracking(database)
+    get, asked = client.get_experiment_by_name, []
+
+    def late(name):
+        asked.append(name)
+        if len(asked) > 1:
+            return get(name)
+        open_tracking(database).create_experiment(name)  # by the other
+        return None
+
+    monkeypatch.setattr(client, "get_experiment_by_name", late)
+    assert experiment_id(client, "between", database) == get("between").experiment_id
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///tmp/mlruns"])
+def test_folders_are_refused_as_stores(uri, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(ValueError, match=r"expected a server, http://host:port, or a database"):
+        open_tracking(tmp_path / "mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_has_the_runs_where_one_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert tracking_server() == "http://127.0.0.1:9"
+    prepare_tracking(tmp_path / "mlflow.db")
+    open_tracking(tmp_path / "mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_the_environment_names_is_used(monkeypatch, tmp_path, database):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
+    prepare_tracking(tmp_path / "mlflow.db")
+    experiment_id(open_tracking(tmp_path / "mlflow.db"), "named", tmp_path / "mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert open_tracking(database).get_experiment_by_name("named")
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_make_one_database(tmp_path):
+    code = """if True:
+        import sys
+        from panda_lartpc.training.tracking import experiment_id, open_tracking
+        client = open_tracking(sys.argv[1])
+        client.create_run(experiment_id(client, "data", sys.argv[1]))"""
+    command = [sys.executable, "-c", code, str(tmp_path / "mlflow.db")]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in started:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    client = open_tracking(tmp_path / "mlflow.db")
+    assert len(client.search_runs([client.get_experiment_by_name("data").experiment_id])) == 3

@@ -10,8 +10,10 @@ from panda_lartpc.provenance import source_digest
 from panda_lartpc.report.tables.runs import as_runs, shown_run
 from panda_lartpc.settings.finetune import Task
 from panda_lartpc.settings.task import FROM_RANDOM
+from panda_lartpc.training.tracking import prepare_tracking
 
 SPLITS = ("train", "val", "test")
+DATABASE = "results/mlflow.db"  # of MLflow, for all studies; unless MLFLOW_TRACKING_URI names a server
 
 
 def source(script):
@@ -59,7 +61,7 @@ def raw_stores(wildcards):
     return [f"results/{wildcards.study}/raw/{wildcards.split}/{file}.zarr" for file in FILES[wildcards.split]]
 
 
-def records(wildcards):
+def records():
     """The records of all jobs of this study."""
     names = [f"ingest/{split}/{file}" for split in SPLITS for file in FILES[split]]
     names += [f"threshold/{split}" for split in SPLITS]

@@ -56,22 +56,44 @@ rule validate_simulation:
 # The records of all jobs as runs in MLflow. The database is no output: it holds every study, and Snakemake would delete it.
 rule track:
     input:
-        records=records,
+        records(),
+        [file for file in evaluations() if file.endswith(".csv")],
     output:
-        "results/{study}/records/tracked.json",
+        results("records/tracked.json"),
     log:
-        "results/{study}/logs/track.log",
+        results("logs/track.log"),
     benchmark:
-        "results/{study}/benchmarks/track.tsv"
+        results("benchmarks/track.tsv")
     localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        runtime="10m",
+        runtime="30m",
         mem_mb=2000,
     params:
-        database="results/mlflow.db",
+        records=records(),
+        tables=[file for file in evaluations() if file.endswith(".csv")],
+        benchmarks=results("benchmarks"),
+        study=study.name,
+        database=DATABASE,
         source=source("track.py"),
     script:
         "../scripts/track.py"
+
+
+# The same by hand, with whatever records are there: after the database was lost, or a server was away. Runs no other job.
+use rule track as mlflow_import with:
+    input:
+        [],
+    output:
+        [],
+    log:
+        results("logs/mlflow_import.log"),
+    benchmark:
+        results("benchmarks/mlflow_import.tsv")
+
+
+# Jobs that made the database side by side would spoil it.
+onstart:
+    prepare_tracking(DATABASE)

@@ -130,6 +130,7 @@ def pretrain(job: Job, world: World) -> None:
     found = verdict(history.rows, n_prototypes)
     log.log(logging.INFO if found.healthy else logging.WARNING, "%s: %s", found.name, found.reason)
     _write_results(job, history, len(store))
+    live.show_record()
 
 
 def _trainee(job: Job, world: World) -> Distillation | MaskedAutoencoder:

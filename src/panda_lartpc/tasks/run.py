@@ -117,6 +117,7 @@ def finetune(job: Job, world: World) -> None:
             log.info("validation after %d event-samples: %s %.4f", n, task.main_score, numbers[task.main_score])
             with atomic_path(folder / f"validation/{n:012d}.json") as path:
                 path.write_text(json.dumps({"event_sample": n, **numbers}))
+            live.log({"event_sample": n, **numbers}, "validation")
 
     where = {"stage": "finetune", "study": job.study, "database": job.database}
     with live_run(world, folder, job.record, **where, settings=job.identity, source=job.source) as live:
@@ -136,6 +137,7 @@ def finetune(job: Job, world: World) -> None:
     measured = {"test_s": time.monotonic() - began, "memory_gb": memory_gb(world.device)}
     _write_results(job, task, trainee, test, {"n_labelled_events": len(labelled)}, measured)
     shutil.rmtree(folder)
+    live.show_record()
 
 
 def start(job: Job, task: Task, world: World) -> AdaptedNetwork:

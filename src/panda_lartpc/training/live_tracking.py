@@ -5,7 +5,6 @@ training neither waits nor stops for it.
 """
 
 import logging
-import math
 import os
 import queue
 import threading
@@ -17,8 +16,20 @@ from typing import TYPE_CHECKING, Self
 
 from panda_lartpc.provenance import atomic_path
 from panda_lartpc.training.distributed import World
+from panda_lartpc.training.import_records import import_records
 from panda_lartpc.training.loop import Interrupted
-from panda_lartpc.training.tracking import log_params, open_tracking, run_name, study_experiment
+from panda_lartpc.training.tracked_runs import (
+    METRICS_A_CALL,
+    Row,
+    experiment_of,
+    log_params,
+    log_rows,
+    run_name,
+    run_tags,
+    runs_of,
+    steps_of,
+)
+from panda_lartpc.training.tracking import experiment_id, open_tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,19 +42,19 @@ log = logging.getLogger(__name__)
 SEND_EVERY_S = 10.0
 LAST_WORDS_S = 20.0  # how long the end of a training waits for what is still to be sent
 RUN_ID = "mlflow_run_id"
-SEEN = "train/events_per_s"  # every row has it: its steps tell which rows MLflow has
-METRICS_A_CALL = 1000
+CURVES = ("train", "validation")
 
 
 class LiveRun:
-    """Sends rows of a training's history to its run in MLflow, from a thread of its own, as long as the block lasts.
+    """Sends rows of a training's curves to its run in MLflow, from a thread of its own, as long as the block lasts.
 
     folder    of the run; MLflow's id of it is kept there, so that a resumed training goes on in the same run
     record    path of the record that the job will write; importing it completes this run
-    study     name of the experiment
+    stage     name of the rule; with the settings it tells the experiment
+    study     tag of the run
     database  sqlite file, unless MLFLOW_TRACKING_URI names a server
     settings  logged as parameters; may be nested
-    tags      besides `record`; `stage` and digests, as in the record
+    source    source digest of the job
     """
 
     def __init__(
@@ -51,17 +62,19 @@ class LiveRun:
         folder: Path,
         record: Path | str,
         *,
+        stage: str,
         study: str,
         database: Path | str,
         settings: Mapping[str, object],
-        tags: Mapping[str, str],
+        source: str,
         send_every_s: float = SEND_EVERY_S,
     ):
-        self._folder, self._study, self._database = folder, study, database
-        self._settings, self._tags = settings, {**tags, "record": str(record)}
+        self._folder, self._record, self._stage, self._database = folder, record, stage, database
+        self._settings, self._study, self._source = settings, study, source
         self._send_every_s, self._status, self._warned = send_every_s, "FINISHED", False
-        self._arrived: queue.SimpleQueue[tuple[Mapping[str, float], int]] = queue.SimpleQueue()
-        self._unsent: list[tuple[Mapping[str, float], int]] = []
+        self._arrived: queue.SimpleQueue[tuple[str, Row, int]] = queue.SimpleQueue()
+        self._unsent: list[tuple[str, Row, int]] = []
+        self._seen: dict[str, set[int]] = {}
         self._ending = threading.Event()
         self._client: MlflowClient | None = None
         self._thread = threading.Thread(target=self._follow, name="mlflow", daemon=True)
@@ -76,9 +89,9 @@ class LiveRun:
         self._ending.set()
         self._thread.join(LAST_WORDS_S)
 
-    def log(self, row: Mapping[str, float]) -> None:
-        """Take a row of the history, at once; rows that MLflow has already may come again."""
-        self._arrived.put((row, round(time.time() * 1000)))
+    def log(self, row: Row, curve: str = "train") -> None:
+        """Take a row of the history, or of another curve, at once; rows that MLflow has already may come again."""
+        self._arrived.put((curve, row, round(time.time() * 1000)))
 
     def _follow(self) -> None:
         """Send what has arrived, every few seconds and at the end."""
@@ -92,51 +105,59 @@ class LiveRun:
                 if ending:
                     self._client.set_terminated(self._run_id, self._status)
             except Exception as error:  # whatever a server, a database or a network may come up with
-                if not self._warned:
-                    log.warning(
-                        "MLflow cannot be reached (%s); the training goes on, its history file is complete, and "
-                        "importing its record later makes its run",
-                        str(error).splitlines()[0] if str(error) else type(error).__name__,
-                    )
-                self._warned = True
+                self._warn(error)
+
+    def show_record(self) -> None:
+        """After the block: complete the run with what the job has written, in some seconds or not at all."""
+        thread = threading.Thread(target=self._import, name="mlflow", daemon=True)
+        thread.start()
+        thread.join(LAST_WORDS_S)
+
+    def _import(self) -> None:
+        try:
+            import_records([self._record], self._database, self._study)
+        except Exception as error:  # as above
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        """Say once that MLflow does not show this job, and what that means."""
+        if not self._warned:
+            log.warning(
+                "MLflow cannot be reached (%s); the job goes on, its files will be complete, and `snakemake "
+                "mlflow_import` makes its run later",
+                str(error).splitlines()[0] if str(error) else type(error).__name__,
+            )
+        self._warned = True
 
     def _send(self) -> None:
         """Send rows that MLflow lacks; those that could not be sent stay for the next time."""
-        from mlflow.entities import Metric
-
         if self._client is None:
             self._open()
-        self._unsent = [(row, at) for row, at in self._unsent if row["event_sample"] > self._last]
+        self._unsent = [(c, row, at) for c, row, at in self._unsent if row["event_sample"] not in self._seen[c]]
         while self._unsent:
-            n_rows = max(1, METRICS_A_CALL // len(self._unsent[0][0]) - 1)
-            metrics = [
-                Metric(f"train/{name}", value, at, row["event_sample"])
-                for row, at in self._unsent[:n_rows]
-                for name, value in row.items()
-                if name != "event_sample" and math.isfinite(value)
-            ]
-            self._client.log_batch(self._run_id, metrics=metrics[:METRICS_A_CALL])
-            self._last = self._unsent[min(n_rows, len(self._unsent)) - 1][0]["event_sample"]
-            self._unsent = self._unsent[n_rows:]
+            curve, first, _ = self._unsent[0]
+            n_rows = max(1, METRICS_A_CALL // len(first) - 1)
+            rows = [(row, at) for c, row, at in self._unsent[:n_rows] if c == curve]
+            log_rows(self._client, self._run_id, curve, rows)
+            self._seen[curve] |= {int(row["event_sample"]) for row, _ in rows}
+            self._unsent = [sent for sent in self._unsent if sent[1]["event_sample"] not in self._seen[sent[0]]]
 
     def _open(self) -> None:
         """Find the run of this folder, or make it."""
-        from mlflow import MlflowClient
-
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
-        client = MlflowClient(uri) if uri else open_tracking(self._database)
-        experiment_id, file = study_experiment(client, self._study), self._folder / RUN_ID
-        saved = f"attributes.run_id = '{file.read_text()}'" if file.exists() else None
-        if saved and (known := client.search_runs([experiment_id], filter_string=saved)):
-            run = known[0]
-            client.update_run(run.info.run_id, status="RUNNING")
+        client = open_tracking(self._database)
+        experiment = experiment_id(client, experiment_of(self._stage, self._settings), self._database)
+        tags = run_tags(self._stage, self._record, self._study, self._settings, self._source)
+        file = self._folder / RUN_ID
+        saved = file.read_text() if file.exists() else None
+        run = next((run for run in runs_of(client, experiment, tags) if run.info.run_id == saved), None)
+        if run:
+            client.update_run(saved, status="RUNNING")
         else:
-            name = run_name(self._tags["stage"], self._tags["record"])
-            run = client.create_run(experiment_id, run_name=name, tags=self._tags)
+            run = client.create_run(experiment, run_name=run_name(self._stage, self._record), tags=tags)
             with atomic_path(file) as temporary:
                 temporary.write_text(run.info.run_id)
         log_params(client, run, self._settings)
-        self._last = max((metric.step for metric in client.get_metric_history(run.info.run_id, SEEN)), default=-1)
+        self._seen = {curve: steps_of(client, run, curve) for curve in CURVES}
         self._run_id, self._client = run.info.run_id, client
 
 
@@ -146,5 +167,4 @@ def live_run(
     """The run in MLflow that process 0 tells about; nothing on the other processes. Arguments as of `LiveRun`."""
     if world.rank > 0:
         return nullcontext()
-    tags = {"stage": stage, "source_digest": source}
-    return LiveRun(folder, record, study=study, database=database, settings=settings, tags=tags)
+    return LiveRun(folder, record, stage=stage, study=study, database=database, settings=settings, source=source)
