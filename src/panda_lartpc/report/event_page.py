@@ -1,27 +1,9 @@
-"""The page of the event display: its markup, its look and the script that draws, as one HTML text.
+"""The page of the event display: its controls and the script that draws, as one HTML text.
 
 The script is kept in this module, and not in a file beside it, so that the digest of the source sees it change.
 """
 
-import html
-import json
-
-from plotly.offline import get_plotlyjs
-
-_LOOK = """
-html, body { height: 100%; margin: 0; }
-body { display: flex; flex-direction: column; font: 14px system-ui, sans-serif; color: #222; background: #fff; }
-header { padding: 10px 16px 6px; border-bottom: 1px solid #ddd; }
-h1 { font-size: 18px; margin: 0 0 2px; }
-p { margin: 0 0 6px; color: #555; }
-nav { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; }
-nav span { display: inline-flex; gap: 4px; align-items: center; }
-button, select { font: inherit; padding: 3px 9px; border: 1px solid #bbb; border-radius: 4px; background: #f7f7f7; }
-button:hover { background: #e8eef4; cursor: pointer; }
-button[aria-pressed="true"] { background: #0072B2; border-color: #0072B2; color: #fff; }
-[hidden] { display: none !important; }
-#scene { flex: 1; min-height: 300px; }
-"""
+from panda_lartpc.report.page import interactive_page
 
 _SCRIPT = """
 "use strict";
@@ -169,8 +151,10 @@ window.addEventListener("hashchange", readAddress);
 readAddress();
 """
 
-# The browser itself refuses every request to a host: only what is in this file is shown.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+_CONTROLS = """<span><label for="event">event</label> <select id="event"></select></span>
+<span id="colours">colour by</span>
+<span id="views">show</span>
+<span id="summary"></span>"""
 
 
 def event_page(contents: dict, title: str, note: str) -> str:
@@ -180,30 +164,4 @@ def event_page(contents: dict, title: str, note: str) -> str:
     title      heading, plain text
     note       a line below it, plain text, may be empty
     """
-    data = json.dumps(contents, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{html.escape(title)}</title>
-<style>{_LOOK}</style>
-</head>
-<body>
-<header>
-<h1>{html.escape(title)}</h1>
-{f"<p>{html.escape(note)}</p>" if note else ""}
-<nav>
-<span><label for="event">event</label> <select id="event"></select></span>
-<span id="colours">colour by</span>
-<span id="views">show</span>
-<span id="summary"></span>
-</nav>
-</header>
-<div id="scene"></div>
-<script>{get_plotlyjs()}</script>
-<script type="application/json" id="events">{data}</script>
-<script>{_SCRIPT}</script>
-</body>
-</html>
-"""
+    return interactive_page(title, note, _CONTROLS, "events", contents, _SCRIPT)

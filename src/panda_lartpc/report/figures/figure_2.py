@@ -22,7 +22,7 @@ class EmbeddedPoints:
 
     label   of the encoder, in words
     points  (n rows) columns x, y, motif, species, energy_mev, name (of the event) and point
-    knn     per cent of the points, class by class, that their neighbours tell right: `motif` and `species`
+    knn     k-NN accuracy in the space of embeddings, %, mean over classes: of `motif` and `species`
     """
 
     label: str
@@ -41,7 +41,7 @@ def figure_2(encoders: Sequence[EmbeddedPoints]) -> Figure:
         raise ValueError("no embedded points to draw; expected those of at least one encoder")
     n_rows = len(encoders)
     with plt.rc_context(MATPLOTLIB_STYLE):
-        figure, panels = plt.subplots(n_rows, 2, figsize=(6.6, 0.9 + 2.9 * n_rows), layout="constrained", squeeze=False)
+        figure, panels = plt.subplots(n_rows, 2, figsize=(6.6, 0.9 + 2.4 * n_rows), layout="constrained", squeeze=False)
         for row, encoder in zip(panels, encoders, strict=True):
             for axes, column in zip(row, COLOURINGS, strict=True):
                 _panel(axes, encoder, column)
@@ -58,10 +58,11 @@ def _panel(axes: Axes, encoder: EmbeddedPoints, column: str) -> None:
     names, colours = COLOURINGS[column]
     points = encoder.points.sample(frac=1, random_state=0)
     shades = np.array([colours[name] for name in names])[points[column]]
-    size = float(np.clip(8000 / len(points), 0.15, 4))
+    size = float(np.clip(20_000 / len(points), 0.3, 6))
     axes.scatter(points.x, points.y, s=size, c=shades, linewidths=0, rasterized=True)
-    axes.set_title(f"by {column}; neighbours tell {encoder.knn[column]:.1f} %", fontsize=8, loc="left")
-    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.set_title(f"by {column}; k-NN accuracy {encoder.knn[column]:.1f} %", fontsize=8, loc="left")
+    axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="datalim")
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("#C8C8C8")
 
