@@ -73,7 +73,11 @@ bench: setup ## how fast events are simulated, ingested, read and encoded; some 
 	python benchmarks/encoder.py
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
-	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
+	@if [ -n "$$MLFLOW_TRACKING_URI" ]; then echo "The runs are at $$MLFLOW_TRACKING_URI: open it in a browser"; exit; fi; \
+	[ -e results/mlflow.db ] || { echo "There are no runs yet (results/mlflow.db): make demo first, or, where only the"; \
+	  echo "database was lost: snakemake --profile profiles/local mlflow_import"; exit 1; } >&2; \
+	echo "Open http://127.0.0.1:5000/#/experiments, Ctrl-C ends it"; \
+	exec mlflow server --backend-store-uri sqlite:///results/mlflow.db --host 127.0.0.1 --port 5000 --workers 1
 
 unlock: setup ## after a killed run: release the results folder, then run again
 	@snakemake --profile profiles/local --unlock
