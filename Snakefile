@@ -28,6 +28,7 @@ wildcard_constraints:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/embedding.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
@@ -46,6 +47,7 @@ rule all:
         results("events.html"),
         results("simulation.html") if study.data.source == "simulated" else [],
         pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
+        embedding_results(),
         evaluations(),
         results("records/tracked.json"),
 

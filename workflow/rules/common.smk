@@ -70,7 +70,7 @@ def records():
     found = [results(f"records/{name}.json") for name in names]
     found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
     found += pretrainings(f"{PROBE}/{{n}}.json")
-    return found + sweep_files(RUNS, "metrics.json")
+    return [*found, results("records/table_embedding.json"), *sweep_files(RUNS, "metrics.json")]
 
 
 def as_json(settings):
@@ -104,6 +104,21 @@ def pretrainings(path):
     """A file of every pre-training of this study."""
     runs = {"objective": study.pretrain.objectives, "K": study.pretrain.fractions, "s": study.pretrain.seeds}
     return expand(path, study=study.name, n=SNAPSHOTS, **runs)
+
+
+EMBEDDING = "results/{study}/embedding/{init}/seed-{s}"
+MOST = max(study.pretrain.fractions, key=float)
+# The untrained encoder, and one of each objective with the most events and the first seed: name → folder of embeddings.
+EMBEDDED = {
+    init: EMBEDDING.format(study=study.name, init=init, s=study.pretrain.seeds[0])
+    for init in ("scratch", *(f"{objective}-pt-{MOST}" for objective in study.pretrain.objectives))
+}
+SHOWN_ENCODERS = [f"{study.pretrain.objectives[0]}-pt-{MOST}", "scratch"]  # rows of Figure 2
+
+
+def embedding_results():
+    """Tables, figures and pages made from embeddings."""
+    return [results(name) for name in ("tables/embedding.csv", "figures/figure-2.png", "retrieval.html")]
 
 
 FINETUNE = "results/{study}/finetune/{task}/{init}/{adaptation}/ft-{K}/seed-{s}"

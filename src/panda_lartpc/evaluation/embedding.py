@@ -1,6 +1,7 @@
 """What embeddings tell without any training: neighbours, their votes, and how unusual something is (ours).
 
-The measure of nearness is the cosine between embeddings; distance is 1 − cosine, from 0 (same direction) to 2.
+Who is like whom is told by the direction of embeddings: between those of length 1 the distance is √(2 − 2 cosine), 0
+for the same direction, √2 for unrelated ones. How unusual something is also depends on how far from the mean it lies.
 """
 
 from dataclasses import dataclass
@@ -64,9 +65,9 @@ def pooled(features: ArrayLike, instance: ArrayLike, n_instances: int) -> NDArra
 
 
 def standardised(embedding: ArrayLike, reference: ArrayLike) -> NDArray[np.float32]:
-    """Embeddings less the mean of a reference, over its width in each feature, scaled to length 1.
+    """Embeddings less the mean of a reference, over its width in each feature and √C; those of it have length 1 or so.
 
-    Without it all cosines are near 1: what all events have in common outweighs what tells them apart.
+    Without it all directions are nearly the same: what all events have in common outweighs what tells them apart.
 
     embedding  (N, C)
     reference  (M, C)  the index that is searched
@@ -74,7 +75,7 @@ def standardised(embedding: ArrayLike, reference: ArrayLike) -> NDArray[np.float
     reference = np.asarray(reference, dtype=np.float64)
     mean, width = reference.mean(axis=0), reference.std(axis=0)
     width = np.where(width > 1e-6 * np.abs(mean) + SMALLEST, width, np.inf)  # a feature that never varies tells nothing
-    return unit((np.asarray(embedding, dtype=np.float64) - mean) / width)
+    return ((np.asarray(embedding, dtype=np.float64) - mean) / width / np.sqrt(len(mean))).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ class Neighbours:
     """The k nearest rows of an index for each of N queries, nearest first.
 
     row       (N, k) int64
-    distance  (N, k) float32, 1 − cosine
+    distance  (N, k) float32, Euclidean
     """
 
     row: NDArray[np.int64]
@@ -98,8 +99,8 @@ def nearest(
 ) -> Neighbours:
     """The k rows of an index whose embeddings are nearest to each query's.
 
-    queries      (N, C)  of length 1, as `unit` and `standardised` give them
-    index        (M, C)  likewise
+    queries      (N, C)
+    index        (M, C)
     query_group  (N,)    such as the event of each query; rows of the same group are left out
     index_group  (M,)    group of each row of the index
 
@@ -107,9 +108,11 @@ def nearest(
     """
     queries, index = np.asarray(queries, np.float32), np.asarray(index, np.float32)
     rows, distances = [], []
+    length = np.square(index).sum(axis=1)
     step = max(1, _VALUES_AT_ONCE // max(len(index), 1))
     for first in range(0, len(queries), step):
-        distance = 1 - queries[first : first + step] @ index.T  # (n, M)
+        asked = queries[first : first + step]
+        distance = length - 2 * asked @ index.T  # (n, M); squared, less what all rows of the index share
         if query_group is not None:
             own = np.asarray(query_group)[first : first + step, None] == np.asarray(index_group)[None]
             distance[own] = np.inf
@@ -122,7 +125,8 @@ def nearest(
             )
         order = np.argsort(near, axis=1, kind="stable")
         rows.append(np.take_along_axis(row, order, axis=1))
-        distances.append(np.maximum(np.take_along_axis(near, order, axis=1), 0))  # rounding may give -1e-7
+        squared = np.take_along_axis(near, order, axis=1) + np.square(asked).sum(axis=1, keepdims=True)
+        distances.append(np.sqrt(np.maximum(squared, 0)))  # rounding may give -1e-7
     return Neighbours(np.concatenate(rows), np.concatenate(distances))
 
 
@@ -130,7 +134,7 @@ def votes(labels: ArrayLike, neighbours: Neighbours, n_classes: int) -> NDArray[
     """Class that most neighbours of each query have, of equals the one whose neighbours are nearer: (N,)."""
     labels = np.asarray(labels)[neighbours.row]  # (N, k)
     counts = (labels[:, :, None] == np.arange(n_classes)).astype(np.float64)  # (N, k, n_classes)
-    near = (2 - neighbours.distance)[:, :, None] / (4 * labels.shape[1] + 4)  # sums to less than one vote
+    near = 0.5 / len(labels[0]) / (1 + neighbours.distance[:, :, None])  # sums to half a vote at most
     return (counts * (1 + near)).sum(axis=1).argmax(axis=1)
 
 

@@ -53,15 +53,17 @@ def write_retrieval_page(
 <h1>{html.escape(title)}</h1>
 <p>{html.escape(note)}</p>
 <p>Pictures show x (right) and z (up), with a bar of 10 cm; click one to turn the event in three dimensions. Distances
-are 1 − cosine between embeddings: 0 is the same, 1 unrelated. The main topology says which of {", ".join(KINDS[:2])}
-and {KINDS[2]} leave a quarter of the energy; ✓ where it is that of the event at the left.</p>
+are between directions of embeddings: 0 is the same, 1.41 unrelated. The main topology says which of
+{", ".join(KINDS[:2])} and {KINDS[2]} leave a quarter of the energy; ✓ where it is that of the event at the left.</p>
 <p class="key">motif:{key}</p>
 <h2>Events like this one</h2>
 <p>Test events drawn by chance (dark frame), and the training events nearest to each.</p>
 {"".join(rows)}
 <h2>The most unusual test events</h2>
-<p>Those farthest from all training events: the anomaly score is the mean distance to the nearest of them. Of all test
-events it is {table.anomaly.median():.3f} in the median and {table.anomaly.max():.3f} at most.</p>
+<p>Those farthest from all training events: the anomaly score is the mean distance to the nearest of them, in widths of
+the training events. Of all test events it is {table.anomaly.median():.3f} in the median and {table.anomaly.max():.3f}
+at most. Events of few points are unusual more easily, as their means scatter more. Beside each stand the training
+events that are nearest to it in direction.</p>
 {"".join(odd)}
 </body></html>
 """

@@ -10,7 +10,7 @@ import pandas as pd
 from panda_lartpc.data.embeddings import Embeddings
 from panda_lartpc.data.events import Event
 from panda_lartpc.data.store import PointStore
-from panda_lartpc.evaluation.embedding import anomaly, nearest, standardised
+from panda_lartpc.evaluation.embedding import anomaly, nearest, standardised, unit
 
 
 def similar(embeddings: Embeddings, query: int, neighbours: int) -> pd.DataFrame:
@@ -22,9 +22,10 @@ def similar(embeddings: Embeddings, query: int, neighbours: int) -> pd.DataFrame
     Raises ValueError if there are too few rows.
     """
     index = embeddings.of_split("train")
-    asked = standardised(embeddings.embedding[[query]], index.embedding)
+    asked, vectors = (
+        unit(standardised(part, index.embedding)) for part in (embeddings.embedding[[query]], index.embedding)
+    )
     own = embeddings.labels.name.iloc[[query]].to_numpy()
-    vectors = standardised(index.embedding, index.embedding)
     found = nearest(asked, vectors, neighbours, own, index.labels.name.to_numpy())
     return index.labels.iloc[found.row[0]].assign(distance=found.distance[0]).reset_index(drop=True)
 
@@ -32,13 +33,16 @@ def similar(embeddings: Embeddings, query: int, neighbours: int) -> pd.DataFrame
 def retrieve(events: Embeddings, neighbours: int) -> pd.DataFrame:
     """How unusual each test event is, and which training events are nearest to it.
 
-    returns  labels of the test events with `anomaly` (mean distance to the neighbours), its rank (1: most unusual), and
-             `neighbours` and `distances`, tuples with the names of the nearest training events and how far they are
+    returns  labels of the test events with `anomaly` and its rank (1: most unusual), and `neighbours` and `distances`,
+             tuples with the names of the nearest training events and how far they are
+
+    Neighbours are nearest in direction. The anomaly score is the mean distance to the nearest in place, in widths of
+    the training events: an event near their mean has a direction of its own, but is not unusual.
     """
     index, queries = events.of_split("train"), events.of_split("test")
-    reference = index.embedding
-    found = nearest(standardised(queries.embedding, reference), standardised(reference, reference), neighbours)
-    scores, names = pd.Series(anomaly(found)), index.labels.name.to_numpy()
+    asked, vectors = (standardised(part.embedding, index.embedding) for part in (queries, index))
+    found, names = nearest(unit(asked), unit(vectors), neighbours), index.labels.name.to_numpy()
+    scores = pd.Series(anomaly(nearest(asked, vectors, neighbours)))
     return queries.labels.assign(
         anomaly=scores,
         rank=scores.rank(ascending=False, method="first").astype(int),

@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from panda_lartpc.settings.data import DataSettings
+from panda_lartpc.settings.embedding import EmbeddingSettings
 from panda_lartpc.settings.finetune import FinetuneSettings
 from panda_lartpc.settings.model import DecoderSettings, EncoderSettings, GeometrySettings
 from panda_lartpc.settings.pretrain import PretrainSettings
@@ -54,7 +55,9 @@ class Study(Section):
         PretrainSettings(), description="pre-training; defaults are those of its recipe `paper`"
     )
     probe: ProbeSettings = Field(ProbeSettings(), description="the linear probe of each snapshot of a pre-training")
-
+    embedding: EmbeddingSettings = Field(
+        EmbeddingSettings(), description="Figure 2, and events like a given one, from embeddings"
+    )
     finetune: FinetuneSettings = Field(FinetuneSettings(), description="fine-tuning with labels, task by task")
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from panda_lartpc.evaluation.retrieval import (
     shared_counts,
     vote_counts,
 )
+from panda_lartpc.report.tables.runs import FAMILIES
 from panda_lartpc.report.tables.write import Layout, Number
 
 UNTRAINED = "scratch"  # name of the untrained encoder, as in the rows of fine-tuning
@@ -37,6 +38,14 @@ class Measured:
     counts: NDArray[np.float64]
     statistic: Callable[[NDArray], NDArray]
     chance: Interval
+
+
+def encoder_label(name: str) -> str:
+    """An encoder in words; `name` as in the rows of fine-tuning: `scratch`, `distillation-pt-100`."""
+    if name == UNTRAINED:
+        return "untrained encoder"
+    objective, percent = name.split("-pt-")
+    return FAMILIES[objective] + ("" if percent == "100" else f", {percent} % of the events")
 
 
 def embedding_table(folders: Mapping[str, Path | str], neighbours: int, seed: int) -> pd.DataFrame:
@@ -77,7 +86,8 @@ def _retrieved(embeddings: Embeddings, column: str, neighbours: int, generator: 
     """Whether the nearest rows of the training split share the class of a row of the test split."""
     index, queries = embeddings.of_split("train"), embeddings.of_split("test")
     reference = index.embedding
-    found = nearest(standardised(queries.embedding, reference), standardised(reference, reference), neighbours)
+    asked, vectors = (unit(standardised(part.embedding, reference)) for part in (queries, index))
+    found = nearest(asked, vectors, neighbours)
     classes = queries.labels[column], index.labels[column]
     event = np.unique(queries.labels.event, return_inverse=True)[1]
     return Measured(shared_counts(*classes, found, event), share, chance_share(*classes, found, generator))
@@ -106,18 +116,21 @@ def _lines(name: str, measured: Mapping[str, Mapping[str, Measured]], seed: int)
         yield line
 
 
-def embedding_layout(frame: pd.DataFrame, neighbours: int, labels: Mapping[str, str]) -> Layout:
-    """The table as it is read; `labels` has the name of each encoder in words."""
+def embedding_layout(frame: pd.DataFrame, neighbours: int) -> Layout:
+    """The table as it is read."""
     rows: list[Sequence[str | Number]] = []
     cells = frame.set_index(["encoder", "measure"])
     for name in frame.encoder.unique():
         own = cells.loc[name]
         rows.append(
-            [labels[name], *(Number(*own.loc[key, ["percent", "low_percent", "high_percent"]]) for key in MEASURES)]
+            [
+                encoder_label(name),
+                *(Number(*own.loc[key, ["percent", "low_percent", "high_percent"]]) for key in MEASURES),
+            ]
         )
         if "gain_points" in own and own.gain_points.notna().all():
             gains = (own.loc[key, ["gain_points", "gain_low_points", "gain_high_points"]] for key in MEASURES)
-            rows.append([f"{labels[name]}, less untrained", *(Number(*gain, signed=True) for gain in gains)])
+            rows.append([f"{encoder_label(name)}, less untrained", *(Number(*gain, signed=True) for gain in gains)])
     first = cells.loc[frame.encoder.iloc[0]]
     chance = ["chance_percent", "chance_low_percent", "chance_high_percent"]
     rows.append(["chance", *(Number(*first.loc[key, chance]) for key in MEASURES)])
