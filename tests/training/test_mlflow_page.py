@@ -11,7 +11,7 @@ from mlflow_server import server
 from panda_lartpc.training.import_records import import_records
 
 pytestmark = pytest.mark.slow
-# What the pages of MLflow 3.17 say on any server without accounts: nobody is logged in, and a notice about their layout.
+# What the pages of MLflow 3.17 say on every server without accounts: nobody is logged in; a notice about their layout.
 OF_MLFLOW = ("/mlflow/users/current", "ResizeObserver loop completed with undelivered notifications")
 
 

@@ -5,7 +5,6 @@ training neither waits nor stops for it.
 """
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -33,10 +32,6 @@ from panda_lartpc.training.tracking import experiment_id, open_tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-# A server that is gone is asked again at the next turn, not for minutes within one.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 log = logging.getLogger(__name__)
 SEND_EVERY_S = 10.0
