@@ -207,11 +207,6 @@ def evaluations():
 
 
 def exported_models(wildcards):
-    """A model of each task for `predictions`: of the first row, with the most labels and the first seed."""
-    models = {}
-    for task, runs in RUNS.items():
-        if runs:
-            most = max((K for _, K, _, _ in runs), key=float)
-            folder = next(folder for _, K, _, folder in runs if K == most)
-            models |= {f"{task}_{ending}": f"{folder}/model.{ending}" for ending in MODEL_FILES}
-    return models
+    """The model of each task that `predictions` asks: that of the run whose predictions figures show."""
+    runs = {task: shown(task)[0][-1] for task in RUNS if RUNS[task]}
+    return {f"{task}_{ending}": f"{folder}/model.{ending}" for task, folder in runs.items() for ending in MODEL_FILES}

@@ -94,7 +94,7 @@ _PANOPTIC_RELEASED = {
         "gradient_clip": 1,
     }
 }
-_PANOPTIC_SMALL = {"optimiser": {**_SMALL, "learning_rate": 1e-3}}
+_PANOPTIC_SMALL = {"optimiser": _SMALL}
 PANOPTIC_RECIPES: dict[str, dict] = {
     "paper": {},
     "released": {
