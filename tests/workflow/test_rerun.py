@@ -19,13 +19,15 @@ RESULTS = (
     *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
     *("tables/table-3.md", "tables/table-4.tex", "tables/kinematics.csv", "figures/kinematics.png"),
     *("figures/figure-7.png", "figures/figure-8.pdf", "figures/figure-9.png"),
+    *("figures/figure-2.png", "figures/figure-2.html", "tables/embedding.md", "retrieval.html"),
 )
 # What follows from the events of the training split, in the small study.
 SEMANTIC = {"finetune": 4, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
 PANOPTIC = {"table3": 1, "table4": 1, "figure7": 1, "figure8": 1, "figure9": 1}
 KINEMATICS = {"finetune_kinematics": 2, "table_kinematics": 1, "figure_kinematics": 1}
 SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, "finetune": 7}
-TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **SWEEP}
+EMBEDDING = {"embed": 3, "tsne": 2, "table_embedding": 1, "figure2": 1, "retrieval": 1}
+TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **EMBEDDING, **SWEEP}
 AT_LAST = {"track": 1, "all": 1}
 ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"
 ADDED_COMMENT = ("import logging\n", "import logging  # a comment\n\n")
@@ -62,7 +64,7 @@ def test_a_changed_statement_reruns_the_rules_that_depend_on_it(finished):
 
 def test_a_changed_page_reruns_no_data(finished):
     with finished.edited("src/panda_lartpc/report/event_page.py", '"""\n', '"""\nCHANGED = 1\n'):
-        assert finished.jobs() == {"event_display": 1, "all": 1}
+        assert finished.jobs() == {"event_display": 1, "retrieval": 1, "all": 1}
 
 
 def test_a_changed_threshold_keeps_the_raw_stores(finished):
@@ -74,6 +76,20 @@ def test_a_changed_probe_does_not_train_again(finished):
     with finished.edited("src/panda_lartpc/settings/probe.py", '"""\n', '"""\nCHANGED = 1\n'):
         jobs = finished.jobs("results/tiny/probe/mae/pt-100/seed-0/0.json")
     assert jobs == {"probe": 1}
+
+
+def test_a_deleted_figure_is_drawn_again_from_files_alone(finished):
+    figure = finished.folder / "results/tiny/figures/figure-2.png"
+    kept = figure.read_bytes()
+    figure.unlink()
+    assert finished.jobs("results/tiny/figures/figure-2.png") == {"figure2": 1}
+    figure.write_bytes(kept)
+
+
+def test_other_neighbours_embed_nothing_again(finished):
+    changed = "embedding={neighbours: 1}"
+    jobs = finished.jobs(config=(*SETTINGS, changed))
+    assert jobs == {"table_embedding": 1, "figure2": 1, "retrieval": 1, **AT_LAST}
 
 
 def test_rerunning_one_point_of_the_sweep_runs_that_one_only(finished):

@@ -43,7 +43,8 @@ def test_what_a_rule_writes_lies_in_its_own_study(name):
     written = re.sub(r'results\("(.*?)"\)', r'"results/{study}/\1"', written)  # of the study that is being made
     paths = [path for path in re.findall(r'"(.*?)"', written) if "/" in path and not path.startswith("../")]
     assert len(paths) >= 2
-    places = ("results/{study}/", "{PRETRAIN}/", "{PROBE}/", "{FINETUNE}/", "{EMBEDDING}/")  # the latter begin with the former
+    folders = ("{PRETRAIN}/", "{PROBE}/", "{FINETUNE}/", "{EMBEDDING}/")  # which begin with the study's
+    places = ("results/{study}/", *folders)
     assert all(path.startswith(places) for path in paths)
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-COMMANDS = ("doctor", "settings", "inspect", "show", "convert")
+COMMANDS = ("doctor", "settings", "inspect", "show", "similar", "convert")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
