@@ -81,5 +81,5 @@ def balanced_accuracy(counts: NDArray) -> NDArray:
     A resample may lack a class, which then does not count. Votes that know nothing of the truth have 1 / classes.
     """
     right, rows = counts[:, 0], counts[:, 1]
-    recall = np.divide(right, rows, out=np.zeros_like(right), where=rows > 0)
+    recall = np.divide(right, rows, out=np.zeros(right.shape), where=rows > 0)
     return recall.sum(axis=1) / (rows > 0).sum(axis=1)
