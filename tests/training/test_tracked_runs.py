@@ -1,5 +1,8 @@
 """Runs are found in MLflow by what they are."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from panda_lartpc.training.tracked_runs import experiment_of, run_name, run_tags
@@ -14,6 +17,7 @@ from panda_lartpc.training.tracked_runs import experiment_of, run_name, run_tags
         ("validate_simulation", {}, "data"),
         ("pretrain", {}, "pretrain"),
         ("probe", {}, "probe"),
+        ("table_embedding", {}, "probe"),
         ("benchmark", {}, "benchmark"),
         ("finetune", {"task": "semantic"}, "finetune-semantic"),
         ("finetune", {"task": "particle"}, "finetune-particle"),
@@ -23,6 +27,13 @@ from panda_lartpc.training.tracked_runs import experiment_of, run_name, run_tags
 )
 def test_each_stage_has_its_experiment(stage, settings, experiment):
     assert experiment_of(stage, settings) == experiment
+
+
+def test_every_script_that_writes_a_record_has_its_experiment():
+    scripts = Path(__file__).parents[2].joinpath("workflow/scripts").glob("*.py")
+    stages = [stage for file in scripts for stage in re.findall(r'save_record\([\w.]+, "(\w+)"', file.read_text())]
+    assert len(stages) >= 6
+    assert all(experiment_of(stage, {}) for stage in stages)
 
 
 def test_a_stage_without_experiment_is_refused():

@@ -151,6 +151,8 @@ def _table_rows(digest: str, tables: Sequence[Path | str]) -> dict[str, str]:
     found = {}
     for path in tables:
         table = pd.read_csv(path, dtype=str)
+        if "records" not in table:  # it is of no single runs
+            continue
         rows = table[table["records"].fillna("").str.contains(digest, regex=False)]
         if len(rows):
             found[f"tables/{Path(path).name}"] = rows.to_csv(index=False)

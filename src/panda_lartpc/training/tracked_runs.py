@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-DATA = ("simulate", "ingest", "threshold", "validate_simulation")
+# Experiments of the stages; fine-tuning has one for each task.
+EXPERIMENTS = {
+    **dict.fromkeys(("simulate", "ingest", "threshold", "validate_simulation"), "data"),
+    "pretrain": "pretrain",
+    **dict.fromkeys(("probe", "table_embedding"), "probe"),  # what frozen features tell
+    "benchmark": "benchmark",
+}
 # Settings that runs are chosen and compared by, and the tags that hold them.
 CHOSEN_BY = {
     **{name: name for name in ("objective", "task", "initialisation", "adaptation", "seed")},
@@ -27,15 +33,13 @@ def experiment_of(stage: str, settings: Mapping[str, object]) -> str:
 
     Raises ValueError for a stage that has none.
     """
-    if stage in DATA:
-        return "data"
-    if stage in ("pretrain", "probe", "benchmark"):
-        return stage
+    if stage in EXPERIMENTS:
+        return EXPERIMENTS[stage]
     if stage == "finetune" and "task" in settings:
         return f"finetune-{str(settings['task']).removesuffix('-kinematics')}"
     raise ValueError(
-        f"stage {stage!r} has no experiment in MLflow; expected one of {', '.join(DATA)}, pretrain, probe, benchmark, "
-        "or finetune with a task among its settings"
+        f"stage {stage!r} has no experiment in MLflow; expected one of {', '.join(EXPERIMENTS)}, or finetune "
+        "with a task among its settings; add it to EXPERIMENTS in training/tracked_runs.py"
     )
 
 
