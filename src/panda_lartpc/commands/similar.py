@@ -55,8 +55,8 @@ def _row(labels: pd.DataFrame, args: argparse.Namespace) -> int:
     own = (labels.name == args.event).to_numpy()
     if not own.any():
         raise ValueError(
-            f"{args.embeddings}: has no event {args.event!r}, or no particle of it with enough points; it holds those of "
-            f"{labels.name.nunique():,}, such as {labels.name.iloc[-1]}. Raise embedding.index_events or "
+            f"{args.embeddings}: has no event {args.event!r}, or no particle of it with enough points; it holds "
+            f"those of {labels.name.nunique():,}, such as {labels.name.iloc[-1]}. Raise embedding.index_events or "
             "embedding.test_events for more"
         )
     if args.particle is not None:
