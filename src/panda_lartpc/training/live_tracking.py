@@ -75,6 +75,7 @@ class LiveRun:
         self._thread = threading.Thread(target=self._follow, name="mlflow", daemon=True)
 
     def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._thread.start()
         return self
 
@@ -149,8 +150,9 @@ class LiveRun:
             client.update_run(saved, status="RUNNING")
         else:
             run = client.create_run(experiment, run_name=run_name(self._stage, self._record), tags=tags)
-            with atomic_path(file) as temporary:
-                temporary.write_text(run.info.run_id)
+            if self._folder.exists():  # a slow server may answer when the training has ended and taken its folder away
+                with atomic_path(file) as temporary:
+                    temporary.write_text(run.info.run_id)
         log_params(client, run, self._settings)
         self._seen = {curve: steps_of(client, run, curve) for curve in CURVES}
         self._run_id, self._client = run.info.run_id, client
