@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,19 @@ def test_browser_changes_what_is_shown_when_a_button_is_pressed(tmp_path):
     assert legend(document) == [f"0 muon 0.905 GeV/c ({n_muon})", f"1 electron ({n_electron})", f"none ({n_none})"]
     assert "cbfills" not in re.search('<div id="scene".*?<script', document, re.DOTALL).group()
     assert n_pixels_near(picture, "#0072B2") > 100  # the muon in the first colour of the palette
+
+
+def test_a_page_of_fewer_colours_opens_with_the_one_asked_for_and_tells_no_other(tmp_path):
+    event = make_event()
+    nothing = replace(event, motif=np.full(len(event), -1, np.int8))  # of a model without motifs
+    write_event_page([nothing], tmp_path / "page.html", "Events", colours=("energy", "particle"), colour="particle")
+    then = "document.title = JSON.stringify([current().hover[0], document.getElementById('summary').textContent])"
+    document, _, _ = open_in_browser(tmp_path / "page.html", tmp_path, then)
+    hover, summary = json.loads(html.unescape(re.search("<title>(.*?)</title>", document).group(1)))
+    assert [line.split()[0] for line in hover.split("<br>")] == ["voxel", "energy", "particle"]
+    assert summary.endswith("MeV visible, particles: 2")
+    assert re.findall('<button name="colour" value="(.*?)"', document) == ["energy", "particle"]
+    assert legend(document)[0].startswith("0 muon")
 
 
 def test_a_page_that_asks_a_host_would_be_noticed(tmp_path):

@@ -13,8 +13,18 @@ from panda_lartpc.provenance import atomic_path
 from panda_lartpc.report.event_page import event_page
 from panda_lartpc.report.style import ENERGY_SCALE, GREY, MOTIF_COLOURS, SPECIES_COLOURS, instance_colour
 
+COLOURS = ("energy", "motif", "species", "particle", "interaction")
 
-def write_event_page(events: Sequence[Event], path: Path, title: str, note: str = "") -> None:
+
+def write_event_page(
+    events: Sequence[Event],
+    path: Path,
+    title: str,
+    note: str = "",
+    *,
+    colours: Sequence[str] = COLOURS,
+    colour: str = "energy",
+) -> None:
     """Write one self-contained page that shows events point by point (ours).
 
     Points stand at the centres of their voxels, in cm, coloured by energy, motif, species, particle or interaction.
@@ -24,11 +34,13 @@ def write_event_page(events: Sequence[Event], path: Path, title: str, note: str 
     path     the page; written under a temporary name first
     title    heading of the page, e.g. the study
     note     a line below it, e.g. where the events come from
+    colours  of COLOURS, what points can be coloured by; the others of an event are not told
+    colour   of them, the one that the page opens with
 
     Raises ValueError if there is no event, an event has no points, or two share a name.
     """
     _check(events)
-    page = event_page(_contents(events), title, note)
+    page = event_page(_contents(events) | {"colours": list(colours), "colour": colour}, title, note)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

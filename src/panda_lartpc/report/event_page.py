@@ -8,10 +8,9 @@ from panda_lartpc.report.page import interactive_page
 _SCRIPT = """
 "use strict";
 // state lives in the address: page.html#event=NAME&colour=motif&view=detector shows what the sender saw
-const COLOURS = ["energy", "motif", "species", "particle", "interaction"];
 const VIEWS = {event: "this event", detector: "whole detector"};
 const page = JSON.parse(document.getElementById("events").textContent);
-const state = {event: page.events[0].name, colour: "energy", view: "event"};
+const state = {event: page.events[0].name, colour: page.colour, view: "event"};
 const number = (count) => count.toLocaleString("en-US");
 const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");  // plotly reads tags in its texts
 
@@ -34,11 +33,16 @@ function current() {  // the chosen event, its columns decoded at first sight
 
 function hover(event, i) {
   const particle = event.particle[i], momentum = particle < 0 ? null : event.momentum[particle];
-  return `voxel (${event.voxel.slice(3 * i, 3 * i + 3).join(", ")})<br>energy ${event.energy[i].toPrecision(3)} MeV`
-    + `<br>motif ${page.motif[event.motif[i]].name}<br>species ${page.species[event.species[i]].name}`
-    + `<br>particle ${particle < 0 ? "none" : particle}`
-    + (momentum === null ? "" : `, true momentum ${momentum.toPrecision(3)} GeV/c`)
-    + `<br>interaction ${event.interaction[i] < 0 ? "none" : event.interaction[i]}`;
+  const told = {
+    energy: () => `${event.energy[i].toPrecision(3)} MeV`,
+    motif: () => page.motif[event.motif[i]].name,
+    species: () => page.species[event.species[i]].name,
+    particle: () => (particle < 0 ? "none" : particle)
+      + (momentum === null ? "" : `, true momentum ${momentum.toPrecision(3)} GeV/c`),
+    interaction: () => event.interaction[i] < 0 ? "none" : event.interaction[i],
+  };
+  return [`voxel (${event.voxel.slice(3 * i, 3 * i + 3).join(", ")})`,
+    ...page.colours.map((name) => `${name} ${told[name]()}`)].join("<br>");
 }
 
 function nameOf(event, id) {  // a motif, a species, or an instance with what is known of it
@@ -116,8 +120,8 @@ function draw() {
     toImageButtonOptions: {filename: `${event.name}_${state.colour}`, scale: 2}});
   const energy = event.energy.reduce((a, b) => a + b), instances = (ids) => new Set(ids.filter((id) => id >= 0)).size;
   document.getElementById("summary").textContent = `${event.name}: ${number(event.energy.length)} points, `
-    + `${number(Math.round(energy))} MeV visible, particles: ${instances(event.particle)}, `
-    + `interactions: ${instances(event.interaction)}`;
+    + [`${number(Math.round(energy))} MeV visible`, ...["particle", "interaction"].filter((name) =>
+      page.colours.includes(name)).map((name) => `${name}s: ${instances(event[name])}`)].join(", ");
   document.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", state[b.name] === b.value));
   document.getElementById("event").value = state.event;
 }
@@ -130,7 +134,7 @@ function set(key, value) {
 
 function readAddress() {
   const asked = new URLSearchParams(location.hash.slice(1));
-  const allowed = {event: page.events.map((event) => event.name), colour: COLOURS, view: Object.keys(VIEWS)};
+  const allowed = {event: page.events.map((event) => event.name), colour: page.colours, view: Object.keys(VIEWS)};
   for (const key in state) if (allowed[key].includes(asked.get(key))) state[key] = asked.get(key);
   draw();
 }
@@ -141,7 +145,7 @@ function button(parent, name, value, text) {
   document.getElementById(parent).append(element);
 }
 
-COLOURS.forEach((name) => button("colours", "colour", name, name));
+page.colours.forEach((name) => button("colours", "colour", name, name));
 Object.entries(VIEWS).forEach(([name, text]) => button("views", "view", name, text));
 const choice = document.getElementById("event");
 page.events.forEach((event) => choice.append(new Option(event.name, event.name)));
