@@ -31,6 +31,7 @@ include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/embedding.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -48,7 +49,7 @@ rule all:
         results("simulation.html") if study.data.source == "simulated" else [],
         pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
         embedding_results(),
-        evaluations(),
+        [*method_figures(), *evaluations()],
         results("records/tracked.json"),
 
 

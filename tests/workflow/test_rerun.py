@@ -19,15 +19,19 @@ RESULTS = (
     *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
     *("tables/table-3.md", "tables/table-4.tex", "tables/kinematics.csv", "figures/kinematics.png"),
     *("figures/figure-7.png", "figures/figure-8.pdf", "figures/figure-9.png"),
+    *(f"figures/figure-{n}.{end}" for n in (3, 4, 5, 11, 12, 13) for end in ("png", "pdf")),
+    *(f"figures/figure-{n}.html" for n in (11, 12, 13)),
     *("figures/figure-2.png", "figures/figure-2.html", "tables/embedding.md", "retrieval.html"),
 )
 # What follows from the events of the training split, in the small study.
 SEMANTIC = {"finetune": 4, "table1": 1, "table2": 1, "figure6": 1, "figure10": 1}
 PANOPTIC = {"table3": 1, "table4": 1, "figure7": 1, "figure8": 1, "figure9": 1}
 KINEMATICS = {"finetune_kinematics": 2, "table_kinematics": 1, "figure_kinematics": 1}
-SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, "finetune": 7}
+EXAMPLES = {"figure11": 1, "figure12": 1, "figure13": 1}
+SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, **EXAMPLES, "predictions": 1, "finetune": 7}
 EMBEDDING = {"embed": 3, "tsne": 2, "table_embedding": 1, "figure2": 1, "retrieval": 1}
-TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **EMBEDDING, **SWEEP}
+VIEWS = {"figure3": 1, "figure5": 1}
+TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **VIEWS, **EMBEDDING, **SWEEP}
 AT_LAST = {"track": 1, "all": 1}
 ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"
 ADDED_COMMENT = ("import logging\n", "import logging  # a comment\n\n")
@@ -64,7 +68,7 @@ def test_a_changed_statement_reruns_the_rules_that_depend_on_it(finished):
 
 def test_a_changed_page_reruns_no_data(finished):
     with finished.edited("src/panda_lartpc/report/event_page.py", '"""\n', '"""\nCHANGED = 1\n'):
-        assert finished.jobs() == {"event_display": 1, "retrieval": 1, "all": 1}
+        assert finished.jobs() == {"event_display": 1, "retrieval": 1, **EXAMPLES, "all": 1}
 
 
 def test_a_changed_threshold_keeps_the_raw_stores(finished):
@@ -104,8 +108,8 @@ def test_another_recipe_of_one_row_reruns_that_row_only(finished):
 def test_a_study_without_rows_of_a_task_leaves_its_tables_out(finished):
     changed = "finetune={particle: {rows: []}, interaction: {rows: []}, kinematics: {rows: []}}"
     jobs = finished.jobs(config=("name=other", *SETTINGS[1:], changed))
-    assert not jobs.keys() & {*PANOPTIC, *KINEMATICS}
-    assert jobs["finetune"] == 4
+    assert not jobs.keys() & {*PANOPTIC, *KINEMATICS, "figure12", "figure13"}
+    assert (jobs["finetune"], jobs["figure11"]) == (4, 1)
 
 
 def test_a_shorter_sweep_trains_nothing(finished):
@@ -119,7 +123,8 @@ def test_other_processes_and_workers_rerun_nothing(finished):
 
 def test_another_study_has_results_of_its_own(finished):
     config = ("name=other", *SETTINGS[1:])
-    assert finished.jobs(config=config) == {"ingest": 4, "threshold": 3, "event_display": 1, **TRAINING, **AT_LAST}
+    jobs = finished.jobs(config=config)
+    assert jobs == {"ingest": 4, "threshold": 3, "event_display": 1, "figure4": 1, **TRAINING, **AT_LAST}
 
 
 def test_a_killed_run_is_completed_by_the_next(tmp_path):

@@ -197,6 +197,9 @@ EVALUATIONS = {
     **{f"figures/figure-{n}.png": ("particle",) for n in (7, 8)},
     "figures/figure-9.png": ("interaction",),
     "figures/figure-10.png": CURVES,
+    "figures/figure-11.png": ("semantic",),
+    "figures/figure-12.png": ("particle",),
+    "figures/figure-13.png": ("interaction",),
     "figures/kinematics.png": KINEMATICS,
 }
 
@@ -204,6 +207,12 @@ EVALUATIONS = {
 def evaluations():
     """Those for which this study has runs."""
     return [results(file) for file, tasks in EVALUATIONS.items() if any(RUNS[task] for task in tasks)]
+
+
+def method_figures():
+    """Figures of network, self-distillation and views."""
+    numbers = (3, 4, 5) if "distillation" in study.pretrain.objectives else (3, 5)
+    return [results(f"figures/figure-{n}.png") for n in numbers]
 
 
 def exported_models(wildcards):

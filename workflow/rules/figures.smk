@@ -1,0 +1,164 @@
+"""Figures of the method, drawn from the running code, and of single test events."""
+
+
+# The network of the study's settings, its parameters counted, and an event at each of its levels (Figure 3).
+rule figure3:
+    input:
+        points=results("points/train.zarr"),
+    output:
+        png=results("figures/figure-3.png"),
+        pdf=results("figures/figure-3.pdf"),
+    log:
+        results("logs/figure3.log"),
+    benchmark:
+        results("benchmarks/figure3.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        geometry=study.geometry.model_dump(mode="json"),
+        encoder=study.encoder.model_dump(mode="json"),
+        decoder=study.decoder.model_dump(mode="json"),
+        sets={task: study.finetune.of_task(task).head.model_dump(mode="json") for task in PANOPTIC if RUNS[task]},
+        source=source("figure3.py"),
+    script:
+        "../scripts/figure3.py"
+
+
+# Student, teacher and losses, with the numbers of the study's settings (Figure 4).
+rule figure4:
+    output:
+        png=results("figures/figure-4.png"),
+        pdf=results("figures/figure-4.pdf"),
+    log:
+        results("logs/figure4.log"),
+    benchmark:
+        results("benchmarks/figure4.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        encoder=study.encoder.model_dump(mode="json"),
+        pretrain=study.pretrain.model_dump(mode="json"),
+        source=source("figure4.py"),
+    script:
+        "../scripts/figure4.py"
+
+
+# An event in all the views of pre-training (Figure 5).
+rule figure5:
+    input:
+        points=results("points/train.zarr"),
+    output:
+        png=results("figures/figure-5.png"),
+        pdf=results("figures/figure-5.pdf"),
+    log:
+        results("logs/figure5.log"),
+    benchmark:
+        results("benchmarks/figure5.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=2000,
+    params:
+        geometry=study.geometry.model_dump(mode="json"),
+        coordinates=study.encoder.coordinates,
+        pretrain=study.pretrain.model_dump(mode="json"),
+        source=source("figure5.py"),
+    script:
+        "../scripts/figure5.py"
+
+
+# Motifs of two random and the two worst test events, as they are and as one run sees them (Figure 11).
+rule figure11:
+    input:
+        shown_files(("semantic",), "metrics.json", "events.parquet"),
+        predictions=results("predictions.parquet"),
+        points=results("points/test.zarr"),
+    output:
+        png=results("figures/figure-11.png"),
+        pdf=results("figures/figure-11.pdf"),
+        html=results("figures/figure-11.html"),
+    log:
+        results("logs/figure11.log"),
+    benchmark:
+        results("benchmarks/figure11.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=4000,
+    params:
+        runs=shown("semantic"),
+        task="semantic",
+        title=f"Figure 11: motifs of test events, study “{study.name}”",
+        source=source("figure11.py"),
+    script:
+        "../scripts/figure11.py"
+
+
+# Particles of two random and the two worst test events, as they are and as one run sees them (Figure 12).
+rule figure12:
+    input:
+        shown_files(("particle",), "metrics.json", "events.parquet"),
+        predictions=results("predictions.parquet"),
+        points=results("points/test.zarr"),
+    output:
+        png=results("figures/figure-12.png"),
+        pdf=results("figures/figure-12.pdf"),
+        html=results("figures/figure-12.html"),
+    log:
+        results("logs/figure12.log"),
+    benchmark:
+        results("benchmarks/figure12.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=4000,
+    params:
+        runs=shown("particle"),
+        task="particle",
+        title=f"Figure 12: particles of test events, study “{study.name}”",
+        source=source("figure12.py"),
+    script:
+        "../scripts/figure12.py"
+
+
+# Interactions of two random and the two worst test events, as they are and as one run sees them (Figure 13).
+rule figure13:
+    input:
+        shown_files(("interaction",), "metrics.json", "events.parquet"),
+        predictions=results("predictions.parquet"),
+        points=results("points/test.zarr"),
+    output:
+        png=results("figures/figure-13.png"),
+        pdf=results("figures/figure-13.pdf"),
+        html=results("figures/figure-13.html"),
+    log:
+        results("logs/figure13.log"),
+    benchmark:
+        results("benchmarks/figure13.tsv")
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        runtime="30m",
+        mem_mb=4000,
+    params:
+        runs=shown("interaction"),
+        task="interaction",
+        title=f"Figure 13: interactions of test events, study “{study.name}”",
+        source=source("figure13.py"),
+    script:
+        "../scripts/figure13.py"
