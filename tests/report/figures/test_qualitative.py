@@ -71,6 +71,7 @@ def test_the_page_holds_truth_and_prediction_of_each_event(examples, tmp_path):
     held = json.loads(re.search(r'<script type="application/json" id="events">(.*?)</script>', text).group(1))
     assert [event["name"].split(": ")[-1] for event in held["events"]] == ["truth", "prediction"] * 2
     assert held["events"][0]["name"] == "e0 (random, macro F1 0.912): truth"
+    assert held["events"][2]["name"] == "e1 (worst, macro F1 not defined): truth"
     assert (held["colours"], held["colour"]) == (["energy", "motif"], "motif")
     assert "Panda full" in text
 

@@ -67,8 +67,13 @@ def figure_of_examples(examples: Sequence[Example], task: str, run: str) -> Figu
 
 
 def _title(example: Example, task: str) -> str:
-    score = f"{SCORES[task][0]} {example.score:.3f}" if np.isfinite(example.score) else f"{SCORES[task][0]} not defined"
-    return f"{example.why}: {example.truth.name}\n{score}, {len(example.truth):,} points"
+    return f"{example.why}: {example.truth.name}\n{_score(example, task)}, {len(example.truth):,} points"
+
+
+def _score(example: Example, task: str) -> str:
+    """Name and value of the score of an event."""
+    value = f"{example.score:.3f}" if np.isfinite(example.score) else "not defined"
+    return f"{SCORES[task][0]} {value}"
 
 
 def _colours(event: Event, column: str) -> list[str]:
@@ -113,7 +118,7 @@ def write_examples_page(examples: Sequence[Example], path: Path | str, task: str
     """
     shown = []
     for example in examples:
-        words = f"{example.why}, {SCORES[task][0]} {example.score:.3f}"
+        words = f"{example.why}, {_score(example, task)}"
         for event, what in ((example.truth, "truth"), (example.predicted, "prediction")):
             shown.append(replace(event, name=f"{event.name} ({words}): {what}"))
     colours = ("energy", "particle", "species") if task == "particle" else ("energy", COLUMNS[task])
