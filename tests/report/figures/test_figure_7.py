@@ -8,8 +8,8 @@ import pytest
 
 from made_up_panoptic_runs import CLASSES, made_up_events
 from panda_lartpc.evaluation.panoptic import event_row
-from panda_lartpc.report.figures.boxes import draw_boxes, mean_interval
-from panda_lartpc.report.figures.figure_7 import figure_7, known
+from panda_lartpc.report.figures.boxes import draw_boxes, known, mean_interval
+from panda_lartpc.report.figures.figure_7 import figure_7
 from panda_lartpc.report.figures.figure_8 import figure_8
 from panda_lartpc.report.figures.figure_9 import figure_9
 

@@ -3,17 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
 from panda_lartpc.evaluation.bootstrap import bootstrap_interval
 
+SCORE_NAMES = {"ari": "ARI", "purity": "purity", "efficiency": "efficiency"}
 _GREY = "#555555"
 READING = (
     "Boxes: quartiles; black line: median; whiskers: 10th and 90th percentile; diamond: mean with its 95 % interval; "
     "above: width between the quartiles (IQR); n: {what}."
 )
+
+
+def known(values: pd.Series) -> NDArray[np.float64]:
+    """The values of events that have the score."""
+    array = values.to_numpy(float)
+    return array[np.isfinite(array)]
 
 
 def draw_boxes(axes: Axes, groups: Sequence[NDArray], names: Sequence[str], colours: Sequence[str]) -> None:

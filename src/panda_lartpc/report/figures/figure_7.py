@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from panda_lartpc.evaluation.panoptic import BY_CLASS, PARTICLE_CLASSES
-from panda_lartpc.report.figures.boxes import READING, draw_boxes, mean_interval
+from panda_lartpc.report.figures.boxes import READING, SCORE_NAMES, draw_boxes, known, mean_interval
 from panda_lartpc.report.style import BLUE, GREY, MATPLOTLIB_STYLE, SPECIES_COLOURS
 
-SCORE_NAMES = {"ari": "ARI", "purity": "purity", "efficiency": "efficiency"}
 _BIN = 0.02
 
 
@@ -42,12 +41,6 @@ def figure_7(events: pd.DataFrame, run: str) -> Figure:
     return figure
 
 
-def known(values: pd.Series) -> NDArray[np.float64]:
-    """The values of events that have the score."""
-    array = values.to_numpy(float)
-    return array[np.isfinite(array)]
-
-
 def _histogram(axes: Axes, values: NDArray, name: str) -> None:
     """Events by score, with the square root of each bin's number as its uncertainty; log scale."""
     low = min(0.0, np.floor(values.min(initial=0) / _BIN) * _BIN)  # ARI may be negative
@@ -63,5 +56,5 @@ def _histogram(axes: Axes, values: NDArray, name: str) -> None:
     median = np.median(values)
     axes.axvline(mean, color="black", linestyle="--", label=f"mean {mean:.3f} [{lower:.3f}, {upper:.3f}]")
     axes.axvline(median, color="black", linestyle=":", label=f"median {median:.3f}")
-    axes.set(yscale="log", ylim=(0.5, None))
+    axes.set(yscale="log", ylim=(0.5, 8 * number.max()))  # room for the legend above the bars
     axes.legend(fontsize=7, loc="upper left")

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from panda_lartpc.evaluation.panoptic import BY_CLASS
-from panda_lartpc.report.figures.boxes import READING, draw_boxes
-from panda_lartpc.report.figures.figure_7 import SCORE_NAMES, known
+from panda_lartpc.report.figures.boxes import READING, SCORE_NAMES, draw_boxes, known
 from panda_lartpc.report.style import BLUE, GREEN, MATPLOTLIB_STYLE, ORANGE
 
 
