@@ -53,6 +53,14 @@ def test_rows_settings_and_end_of_a_training_are_seen(tmp_path, database):
     assert run.info.status == "FINISHED"
 
 
+def test_a_late_answer_does_not_bring_back_the_folder_of_a_finished_run(tmp_path, database):
+    with live(tmp_path, database, "late", send_every_s=60) as run:
+        run.log({"event_sample": 1, "loss": 0.5})
+        (tmp_path / "run").rmdir()  # the training ends before MLflow was asked for the first time
+    assert steps(*only_run(database, "late")) == [1]
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_the_same_whether_logged_live_or_imported_into_an_empty_store(tmp_path, database):
     with live(tmp_path, database, "both") as run:
         for row in rows(1, 12):
