@@ -21,7 +21,7 @@ wildcard_constraints:
     K="[0-9.]+",
     s="[0-9]+",
     init="[a-z0-9.-]+",
-    adaptation="linear|decoder|full",
+    adaptation="(linear|decoder|full)(-[2-9]x)?",
     task="[a-z-]+",
 
 

@@ -67,12 +67,22 @@ def test_a_run_depends_on_the_keys_of_its_row_alone(initialisation, adaptation, 
     assert again.augment == settings.augment
 
 
+def test_a_larger_budget_shows_more_event_samples_and_changes_nothing_else():
+    settings = SemanticSettings(recipe="small", event_samples=100, rows=("scratch/full", "scratch/full-2x"))
+    longer = settings.of_row("scratch", "full-2x")
+    assert longer.pop("event_samples") == 200
+    assert longer.items() <= settings.of_row("scratch", "full").items()
+    assert SemanticSettings(**longer, event_samples=200).validation_samples()[-1] == 200
+
+
 def test_validations_are_event_samples():
     settings = SemanticSettings(event_samples=1000, validations=(0, 0.0001, 0.1, 1))
     assert settings.validation_samples() == (0, 100, 1000)
 
 
-@pytest.mark.parametrize("row", ["scratch/linear", "uresnet/decoder", "released", "distillation-pt-007/full", "x/full"])
+@pytest.mark.parametrize(
+    "row", ["scratch/linear", "uresnet/decoder", "released", "distillation-pt-007/full", "x/full", "scratch/full-1x"]
+)
 def test_rows_that_do_not_exist_are_refused(row):
     with pytest.raises(ConfigError, match="rows"):
         read_section(SemanticSettings, {"rows": [row]})
@@ -144,3 +154,29 @@ def test_kinematics_have_the_settings_of_their_task_and_a_sweep_of_their_own():
         read_section(FinetuneSettings, {"particle": {"head": {"kinematics": True}}})
     with pytest.raises(ConfigError, match=r"particle\.released_weights is empty"):
         read_section(FinetuneSettings, {"kinematics": {"rows": ["released/full"]}})
+
+
+def test_rows_with_all_labels_are_run_with_the_largest_fraction_only():
+    sweep = FinetuneSettings(
+        particle={
+            "rows": ["distillation-pt-100/decoder"],
+            "rows_with_all_labels": ["scratch/full"],
+            "fractions": ["1", "0.1", "10"],
+            "seeds": [3, 4],
+        }
+    ).particle
+    frozen = [("distillation-pt-100/decoder", percent, seed) for percent in ("1", "0.1", "10") for seed in (3, 4)]
+    assert sweep.runs() == [*frozen, ("scratch/full", "10", 3), ("scratch/full", "10", 4)]
+    assert sweep.of_row("scratch", "full") == sweep.model_copy(update={"rows_with_all_labels": ()}).of_row(
+        "scratch", "full"
+    )
+
+
+def test_kinematics_has_rows_of_its_own_only():
+    task = FinetuneSettings(particle={"rows_with_all_labels": ["scratch/full"]}).of_task("particle-kinematics")
+    assert task.runs() == []
+
+
+def test_published_weights_are_asked_for_by_rows_with_all_labels_too():
+    with pytest.raises(ValueError, match="released_weights is empty"):
+        FinetuneSettings(semantic={"rows": [], "rows_with_all_labels": ["released/full"]})

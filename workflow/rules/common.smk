@@ -2,14 +2,13 @@
 
 import json
 import sys
-from itertools import product
 from pathlib import Path
 from typing import get_args
 
 from panda_lartpc.provenance import source_digest
 from panda_lartpc.report.tables.runs import as_runs, shown_run
 from panda_lartpc.settings.finetune import Task
-from panda_lartpc.settings.task import FROM_RANDOM
+from panda_lartpc.settings.task import FROM_RANDOM, split_budget
 from panda_lartpc.training.tracking import prepare_tracking
 
 SPLITS = ("train", "val", "test")
@@ -95,7 +94,7 @@ def pretrain_settings(objective):
     sections = {"geometry": study.geometry, "encoder": study.encoder}
     return {
         **{name: section.model_dump(mode="json") for name, section in sections.items()},
-        "data": study.data.model_dump(mode="json", include={"labelled"}),
+        "data": study.data.model_dump(mode="json", include={"labelled", "training_events"}),
         "pretrain": run,
     }
 
@@ -134,7 +133,7 @@ def finetune_settings(task, init, adaptation):
     names = ("geometry", "encoder", "decoder") if task == "semantic" else ("geometry", "encoder")
     return {
         **{name: getattr(study, name).model_dump(mode="json") for name in names},
-        "data": study.data.model_dump(mode="json", include={"labelled"}),
+        "data": study.data.model_dump(mode="json", include={"labelled", "training_events"}),
         task.removesuffix("-kinematics"): study.finetune.of_task(task).of_row(init, adaptation),
     }
 
@@ -153,8 +152,7 @@ def initial_weights(wildcards):
 
 def finetune_runs(task):
     """Every run of a task's sweep: row, per cent of labels, seed, folder."""
-    sweep = study.finetune.of_task(task)
-    for row, K, s in product(sweep.rows, sweep.fractions, sweep.seeds):
+    for row, K, s in study.finetune.of_task(task).runs():
         init, adaptation = row.replace("-pt-same", f"-pt-{K}").split("/")
         yield row, K, s, FINETUNE.format(study=study.name, task=task, init=init, adaptation=adaptation, K=K, s=s)
 

@@ -26,13 +26,14 @@ rule finetune:
         workers=0,
     params:
         settings=lambda wildcards: as_json(finetune_settings(wildcards.task, wildcards.init, wildcards.adaptation)),
+        adaptation=lambda wildcards: split_budget(wildcards.adaptation)[0],
         weights=lambda wildcards, input: f"--weights {input.weights[0]}" if input.weights else "",
         state="results/{study}/state/finetune/{task}/{init}/{adaptation}/ft-{K}/seed-{s}",
         outputs=FINETUNE,
         source=source_digest("panda_lartpc.tasks.run"),
     shell:
         f"{LAUNCH} -m panda_lartpc.tasks.run"
-        " --task {wildcards.task} --initialisation {wildcards.init} --adaptation {wildcards.adaptation}"
+        " --task {wildcards.task} --initialisation {wildcards.init} --adaptation {params.adaptation}"
         " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
         " --record {params.outputs}/metrics.json --study {wildcards.study} --database results/mlflow.db"

@@ -21,16 +21,16 @@ from panda_lartpc.settings.panoptic import (
 )
 from panda_lartpc.settings.pretrain import Percent, merged, with_recipe
 from panda_lartpc.settings.section import Section
-from panda_lartpc.settings.task import TRAINED, AdaptationSettings, TaskSettings
+from panda_lartpc.settings.task import BUDGET, TRAINED, AdaptationSettings, TaskSettings
 from panda_lartpc.settings.training import OptimiserSettings
 
 Task = Literal["semantic", "particle", "interaction", "particle-kinematics", "interaction-kinematics"]
 # Rows of Tables 1 to 4: how the network starts, and what of it is trained.
 SemanticRow = Annotated[
     str,
-    Field(pattern=rf"^((scratch|scratch-published|uresnet)/full|{TRAINED}/(linear|decoder|full))$"),
+    Field(pattern=rf"^((scratch|scratch-published|uresnet)/full|{TRAINED}/(linear|decoder|full)){BUDGET}$"),
 ]
-PanopticRow = Annotated[str, Field(pattern=rf"^(scratch|{TRAINED})/(decoder|full)$")]
+PanopticRow = Annotated[str, Field(pattern=rf"^(scratch|{TRAINED})/(decoder|full){BUDGET}$")]
 
 _RELEASED = {"warm_up_shape": "cosine", "final_learning_rate": 1e-4, "beta1": (0.95, 0.85), "gradient_clip": None}
 _RELEASED_FULL = {**_RELEASED, "layer_decay": 0.9, "weight_decay": (0.04, 0.04)}
@@ -70,7 +70,11 @@ class SemanticSettings(TaskSettings):
         ("scratch/full", "distillation-pt-100/linear", "distillation-pt-100/decoder", "distillation-pt-100/full"),
         description="`<initialisation>/<adaptation>`; none: the task is not run. Initialisations: `scratch`, "
         "`scratch-published` (with the published handicap), `uresnet`, `released`, `<objective>-pt-<per cent>` or "
-        "`<objective>-pt-same` (pre-trained on the labelled events); adaptations: `linear`, `decoder`, `full`",
+        "`<objective>-pt-same` (pre-trained on the labelled events); adaptations: `linear`, `decoder`, `full`; "
+        "with a larger budget, as in `full-2x`, a run is shown so many times the event-samples",
+    )
+    rows_with_all_labels: tuple[SemanticRow, ...] = Field(
+        (), description="rows that are run with the largest of the fractions only (Table 2)"
     )
     lovasz_weight: float = Field(0.05, ge=0, description="weight of the Lovász loss beside cross-entropy")
     uresnet: UResNetSettings = Field(UResNetSettings(), description="the network of rows that start from `uresnet`")
@@ -125,7 +129,10 @@ class PanopticSettings(TaskSettings):
         (),
         description="`<initialisation>/<adaptation>`; none: the task is not run. Initialisations: `scratch`, "
         "`released`, `<objective>-pt-<per cent>` or `<objective>-pt-same`; adaptations: `decoder` (the set decoder on "
-        "the frozen encoder, an untrained one for `scratch`), `full`",
+        "the frozen encoder, an untrained one for `scratch`), `full`, also with larger budgets, as `full-2x`",
+    )
+    rows_with_all_labels: tuple[PanopticRow, ...] = Field(
+        (), description="rows that are run with the largest of the fractions only (Table 4)"
     )
     decoder: AdaptationSettings = Field(_PANOPTIC, description="the set decoder on the frozen encoder")
     full: AdaptationSettings = Field(_PANOPTIC, description="everything, from a pre-trained encoder")
@@ -213,4 +220,4 @@ class FinetuneSettings(Section):
         if not task.endswith("-kinematics"):
             return section
         head = section.head.model_copy(update={"kinematics": True})
-        return section.model_copy(update={**dict(self.kinematics), "head": head})
+        return section.model_copy(update={**dict(self.kinematics), "rows_with_all_labels": (), "head": head})

@@ -1,5 +1,6 @@
 """What the fine-tuning tasks have in common: their sweep, augmentations and adaptations (Panda sections 3.4 and 4)."""
 
+from itertools import product
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,7 @@ from panda_lartpc.settings.training import OptimiserSettings
 Adaptation = Literal["linear", "decoder", "full"]
 FROM_RANDOM = ("scratch", "scratch-published", "uresnet")  # initialisations without trained weights
 # Initialisations with trained weights, for the patterns of rows; `same` stands for the label fraction itself.
+BUDGET = r"(-[2-9]x)?"  # behind the adaptation of a row: so many times the event-samples of the task
 TRAINED = r"(released|(distillation|mae)-pt-(same|100|[1-9][0-9]?(\.[0-9]*[1-9])?|0\.[0-9]*[1-9]))"
 
 
@@ -56,6 +58,9 @@ class TaskSettings(Section):
         "for runs of minutes",
     )
     rows: tuple[str, ...] = Field((), description="`<initialisation>/<adaptation>`; none: the task is not run")
+    rows_with_all_labels: tuple[str, ...] = Field(
+        (), description="rows that are run with the largest of the fractions only (Table 4)"
+    )
     fractions: tuple[Percent, ...] = Field(
         ("0.01", "0.1", "1", "10", "100"),
         min_length=1,
@@ -85,9 +90,18 @@ class TaskSettings(Section):
     def _consistent(self) -> Self:
         if list(self.validations) != sorted(set(self.validations)) or self.validations[-1] != 1:
             raise ValueError(f"validations are {list(self.validations)}; expected rising shares that end with 1")
-        if any(row.startswith("released/") for row in self.rows) and not self.released_weights:
+        if (
+            any(row.startswith("released/") for row in self.rows + self.rows_with_all_labels)
+            and not self.released_weights
+        ):
             raise ValueError("rows start from `released` but released_weights is empty; give the file or folder")
         return self
+
+    def runs(self) -> list[tuple[str, str, int]]:
+        """Row, fraction and seed of every run of the sweep."""
+        most = max(self.fractions, key=float)
+        points = [*product(self.rows, self.fractions), *((row, most) for row in self.rows_with_all_labels)]
+        return [(row, percent, seed) for row, percent in points for seed in self.seeds]
 
     def validation_samples(self) -> tuple[int, ...]:
         """Event-samples after which the validation events are scored."""
@@ -97,13 +111,24 @@ class TaskSettings(Section):
         """How a row is trained; `scratch-published` is trained as if it were pre-trained (published code)."""
         return getattr(self, _recipe_of(initialisation, adaptation))
 
-    def of_row(self, initialisation: str, adaptation: Adaptation) -> dict:
-        """The keys that the result of a run of this row depends on, as plain values, of which to read them again."""
+    def of_row(self, initialisation: str, ending: str) -> dict:
+        """The keys that the result of a run of this row depends on, as plain values, of which to read them again.
+
+        ending  what stands behind the slash: an adaptation, or one with a larger budget, as of `split_budget`
+        """
+        adaptation, budget = split_budget(ending)
         ways = {name for name, field in type(self).model_fields.items() if field.annotation is AdaptationSettings}
-        unused = {"recipe", "rows", "fractions", "seeds", "released_weights"}
+        unused = {"recipe", "rows", "rows_with_all_labels", "fractions", "seeds", "released_weights"}
         unused |= ways - {_recipe_of(initialisation, adaptation)}
         unused |= set() if initialisation == "uresnet" else {"uresnet"}
-        return self.model_dump(mode="json", exclude=unused)
+        longer = self.model_copy(update={"event_samples": budget * self.event_samples})
+        return longer.model_dump(mode="json", exclude=unused)
+
+
+def split_budget(ending: str) -> tuple[Adaptation, int]:
+    """What stands behind the slash of a row: `full-2x` is adaptation `full` with 2 times the task's event-samples."""
+    adaptation, _, budget = ending.partition("-")
+    return adaptation, int(budget.removesuffix("x") or 1)
 
 
 def _recipe_of(initialisation: str, adaptation: Adaptation) -> str:

@@ -23,6 +23,7 @@ from panda_lartpc.report.tables.scoring import SEMANTIC
         ("released/decoder", "released/decoder", "released", "Panda (published weights) decoder"),
         ("distillation-pt-same/linear", "distillation-pt-10/linear", "10", "Panda linear"),
         ("mae-pt-0.1/full", "mae-pt-0.1/full", "0.1", "masked autoencoder full"),
+        ("scratch/full-2x", "scratch/full-2x", "none", "PTv3 scratch, 2 × the event-samples"),
     ],
 )
 def test_a_row_has_a_folder_and_a_name(row, folder, pretrained, label):

@@ -134,7 +134,7 @@ def caption(curves: Sequence[Curve]) -> str:
 
 def _full(curves: Sequence[Curve]) -> Curve | None:
     """The curve that the paper compares with training from scratch: full fine-tuning after pre-training, ours first."""
-    found = [curve for curve in curves if curve.method.adaptation == "full" and curve.pretrained != "none"]
+    found = [curve for curve in curves if curve.method.ending == "full" and curve.pretrained != "none"]
     return min(found, key=lambda curve: curve.method.family != "distillation", default=None)
 
 

@@ -31,12 +31,12 @@ def figure_6(table: pd.DataFrame) -> Figure:
     with plt.rc_context(MATPLOTLIB_STYLE):
         figure, axes = plt.subplots(figsize=(7.2, 3.8), layout="constrained")
         handles, papers = [], set()
-        for (family, adaptation, pretrained), cells in lines.groupby(
-            ["family", "adaptation", "pretrained"], sort=False
+        for (family, adaptation, budget, pretrained), cells in lines.groupby(
+            ["family", "adaptation", "budget", "pretrained"], sort=False
         ):
             if pretrained == "same" and _is_elsewhere(cells, lines):
                 continue
-            method = Method(family, adaptation)
+            method = Method(family, adaptation, int(budget))
             handles.append(_curve(axes, cells, method, pretrained))
             paper = (method.paper_row, "100" if pretrained == "released" else pretrained)
             if paper in TABLE_1 and paper not in papers:  # two rows of ours may stand beside one of the paper

@@ -10,8 +10,9 @@ _LINES = {"none": "-", "same": "--", "released": "-."}
 
 
 def method_look(method: Method) -> dict[str, object]:
-    """Colour and marker of a method, as arguments of matplotlib's `plot`."""
+    """Colour and marker of a method, half filled with a larger budget, as arguments of matplotlib's `plot`."""
     fill = {"markerfacecolor": "white"} if method.family == "mae" else {}
+    fill |= {"fillstyle": "left"} if method.budget > 1 else {}
     own = _OWN_COLOURS.get(method.family) if method.adaptation == "full" else None
     colour = own or _ADAPTATION_COLOURS[method.adaptation]
     return {"color": colour, "marker": _MARKERS[method.family], **fill}

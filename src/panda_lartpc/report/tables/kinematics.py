@@ -59,6 +59,7 @@ def _lines(quantity: Quantity, runs: list[Run]) -> Iterator[dict]:
                 "method": method.label,
                 "family": method.family,
                 "adaptation": method.adaptation,
+                "budget": method.budget,
                 "pretrained": runs[0].pretrained,
                 "labelled_percent": runs[0].percent,
                 "class": name,

@@ -14,9 +14,9 @@ _FAMILY_ORDER = ("uresnet", "scratch", "scratch-published", "mae", "distillation
 _ADAPTATION_ORDER = ("linear", "decoder", "full")
 
 
-def row_order(method: Method) -> tuple[int, int]:
+def row_order(method: Method) -> tuple[int, int, int]:
     """Place of a method among the rows of a table, to sort by."""
-    return _FAMILY_ORDER.index(method.family), _ADAPTATION_ORDER.index(method.adaptation)
+    return _FAMILY_ORDER.index(method.family), _ADAPTATION_ORDER.index(method.adaptation), method.budget
 
 
 def pretraining_groups(runs: Sequence[Run]) -> list[str]:
@@ -48,6 +48,7 @@ def cell_lines(
         "method": method.label,
         "family": method.family,
         "adaptation": method.adaptation,
+        "budget": method.budget,
         "pretrained": pretrained,
         "labelled_percent": percent,
         "paper_row": method.paper_row,
@@ -94,7 +95,7 @@ def missing_target(runs: Sequence[Run], method: Method, pretrained: str, percent
     root = root.with_name(task) if task else root
     seeds = sorted({run.seed for run in runs})
     seed = str(seeds[0]) if len(seeds) == 1 else "{" + ",".join(map(str, seeds)) + "}"
-    return f"{root}/{method.initialisation(pretrained)}/{method.adaptation}/ft-{percent}/seed-{seed}/metrics.json"
+    return f"{root}/{method.initialisation(pretrained)}/{method.ending}/ft-{percent}/seed-{seed}/metrics.json"
 
 
 def _values(cell: Cell | None, at: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from panda_lartpc.provenance import file_digest, read_record
 from panda_lartpc.report.tables.scoring import Scoring
+from panda_lartpc.settings.task import split_budget
 
 FAMILIES = {
     "uresnet": "UResNet",
@@ -40,23 +41,31 @@ class Method:
 
     family      key of FAMILIES: `scratch`, `distillation`, ...
     adaptation  `linear`, `decoder` or `full`
+    budget      event-samples, as a multiple of the task's
     """
 
     family: str
     adaptation: str
+    budget: int = 1
 
     @property
     def label(self) -> str:
         """What tables and figures call it."""
-        if self == Method("scratch", "decoder"):
-            return "untrained encoder, decoder"
         own = self.family in ("uresnet", "scratch", "scratch-published")  # all of it is trained
-        return FAMILIES[self.family] if own else f"{FAMILIES[self.family]} {self.adaptation}"
+        name = FAMILIES[self.family] if own else f"{FAMILIES[self.family]} {self.adaptation}"
+        if (self.family, self.adaptation) == ("scratch", "decoder"):
+            name = "untrained encoder, decoder"
+        return name if self.budget == 1 else f"{name}, {self.budget} × the event-samples"
 
     @property
     def paper_row(self) -> str:
         """Row of the paper's tables that it is put beside; empty if there is none."""
-        return PAPER_ROWS.get((self.family, self.adaptation), "")
+        return PAPER_ROWS.get((self.family, self.adaptation), "") if self.budget == 1 else ""
+
+    @property
+    def ending(self) -> str:
+        """What stands behind the slash of its rows, and the name of its folder: `full`, `full-2x`."""
+        return self.adaptation if self.budget == 1 else f"{self.adaptation}-{self.budget}x"
 
     def initialisation(self, pretrained: str) -> str:
         """Name of its folder, pre-trained on `pretrained` per cent of the training events."""
@@ -70,7 +79,7 @@ class Run:
     row      row of the settings, `<initialisation>/<adaptation>`; `same` stands for `percent`
     percent  labelled events, in per cent of the training events, as text
     seed     of the run
-    folder   `.../{initialisation}/{adaptation}/ft-{percent}/seed-{seed}`
+    folder   `.../{initialisation}/{adaptation, with its budget}/ft-{percent}/seed-{seed}`
 
     Raises ValueError if the folder belongs to another run.
     """
@@ -81,7 +90,7 @@ class Run:
     folder: Path
 
     def __post_init__(self):
-        expected = (self.initialisation, self.method.adaptation, f"ft-{self.percent}", f"seed-{self.seed}")
+        expected = (self.initialisation, self.method.ending, f"ft-{self.percent}", f"seed-{self.seed}")
         if self.folder.parts[-4:] != expected:
             raise ValueError(
                 f"{self.folder}: not the folder of row {self.row}, {self.percent} %, seed {self.seed}; "
@@ -91,8 +100,8 @@ class Run:
     @property
     def method(self) -> Method:
         """Its row of Table 1."""
-        start, adaptation = self.row.split("/")
-        return Method(start.split("-pt-")[0], adaptation)
+        start, ending = self.row.split("/")
+        return Method(start.split("-pt-")[0], *split_budget(ending))
 
     @property
     def pretrained(self) -> str:
