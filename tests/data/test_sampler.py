@@ -148,6 +148,15 @@ def test_label_fractions_are_nested_and_never_empty(choice):
     assert sets[0] < sets[1] < sets[2] < sets[3]
 
 
+@pytest.mark.parametrize("choice", ["first", "random"])
+def test_all_can_be_less_than_the_file_has(choice):
+    rows = {
+        n: labelled_events(1000, 10, DataSettings(labelled=choice, training_events=n), 0) for n in (None, 400, 9999)
+    }
+    assert {n: len(chosen) for n, chosen in rows.items()} == {None: 100, 400: 40, 9999: 100}
+    assert rows[400].max() < 400
+
+
 def test_labelled_events_are_the_first_ones_or_a_seeded_draw():
     assert labelled_events(1000, 1, FIRST, seed=0).tolist() == list(range(10))
     draws = [labelled_events(1000, 1, RANDOM, seed).tolist() for seed in (0, 0, 1)]

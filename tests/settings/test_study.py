@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from panda_lartpc.report.paper import PERCENTS, TABLE_1
+from panda_lartpc.report.tables.runs import Run
+from panda_lartpc.settings.pretrain import merged
 from panda_lartpc.settings.section import ConfigError, Section
 from panda_lartpc.settings.simulation import RainSettings, VertexSettings
 from panda_lartpc.settings.study import Study, bounds, read_study, reference_rows, sections_in
@@ -104,3 +107,42 @@ def test_the_reference_page_has_every_key_with_the_default_that_holds():
 def test_networks_that_do_not_fit_the_levels_are_refused(changed, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
         read_study({"name": "x", **changed})
+
+
+def on_top_of_the_embedded_study(name: str) -> Study:
+    embedded, over = (yaml.safe_load((ROOT / path).read_text()) for path in ("config.yaml", f"workflow/config/{name}"))
+    return read_study(merged(embedded, over))
+
+
+def test_nothing_of_the_embedded_study_is_left_in_that_of_the_paper():
+    paper, default = on_top_of_the_embedded_study("paper.yaml"), read_study({"name": "x"})
+    for section in ("geometry", "encoder", "decoder", "probe", "embedding", "display"):
+        assert getattr(paper, section) == getattr(default, section), section
+    sweep = {"recipe", "objectives", "fractions"}
+    assert paper.pretrain.model_dump(exclude=sweep) == default.pretrain.model_dump(exclude=sweep)
+    for task in ("semantic", "particle", "interaction"):
+        ours, sections = (study.finetune.of_task(task) for study in (paper, default))
+        sweep = {"rows", "rows_with_all_labels", "fractions"}
+        assert ours.model_dump(exclude=sweep) == sections.model_dump(exclude=sweep), task
+    assert paper.finetune.kinematics.rows == ()
+
+
+def test_the_study_of_the_paper_has_every_cell_of_its_tables():
+    finetune = on_top_of_the_embedded_study("paper.yaml").finetune
+    cells = {(*as_cell(row, percent), percent) for row, percent, _ in finetune.semantic.runs()}
+    published = {
+        (row, "same" if percent == "100" and pretrained == "100" else pretrained, percent)
+        for (row, pretrained), values in TABLE_1.items()
+        for percent, value in zip(PERCENTS, values, strict=True)
+        if value is not None
+    }
+    assert cells == published
+    frozen = [("distillation-pt-100/decoder", percent, 0) for percent in PERCENTS]  # Table 3
+    others = [("scratch/full", "100", 0), ("distillation-pt-100/full", "100", 0)]  # Table 4
+    assert finetune.particle.runs() == finetune.interaction.runs() == frozen + others
+
+
+def as_cell(row: str, percent: str) -> tuple[str, str]:
+    run = Run(row, percent, 0, Path(f"x/{row.replace('-pt-same', f'-pt-{percent}')}/ft-{percent}/seed-0"))
+    pretrained = "same" if run.pretrained == percent else run.pretrained
+    return run.method.paper_row, pretrained

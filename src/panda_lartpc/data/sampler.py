@@ -171,8 +171,9 @@ class EventDataset:
 
 
 def labelled_events(n_events: int, percent: float, settings: DataSettings, seed: int) -> NDArray[np.int64]:
-    """Rows of the K % of events whose labels a fine-tuning may use.
+    """Rows of the K % of a split's events that a training may use.
 
+    settings.training_events  the first so many events are 100 %; None: all `n_events` are
     settings.labelled  "first": the first K % in file order, as in the paper; "random": a draw seeded by `seed`.
                        Either way a smaller fraction is a part of a larger one
     returns            rows in ascending order, at least one
@@ -181,6 +182,7 @@ def labelled_events(n_events: int, percent: float, settings: DataSettings, seed:
     """
     if not 0 < percent <= 100:
         raise ValueError(f"label fraction is {percent} %, expected more than 0 and at most 100")
+    n_events = min(n_events, settings.training_events or n_events)
     n_labelled = max(1, round(n_events * percent / 100))
     if settings.labelled == "first":
         return np.arange(n_labelled)

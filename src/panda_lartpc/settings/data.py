@@ -31,6 +31,11 @@ class DataSettings(Section):
     bad_events: Literal["stop", "skip"] = Field(
         "stop", description="`stop`: an event that violates the format ends the job; `skip`: it is left out and counted"
     )
+    training_events: int | None = Field(
+        None,
+        ge=1,
+        description="the first so many events of the training split are its 100 % (paper: 1,000,000); null: all are",
+    )
     labelled: Literal["first", "random"] = Field(
         "first",
         description="which events make up a label fraction: the `first` in file order (the paper), or a seeded "
