@@ -15,6 +15,7 @@ from panda_lartpc.settings.pretrain import PretrainSettings
 from panda_lartpc.settings.probe import ProbeSettings
 from panda_lartpc.settings.section import Section, read_section
 from panda_lartpc.settings.simulation import SimulationSettings
+from panda_lartpc.settings.throughput import ThroughputSettings
 
 
 class DisplaySettings(Section):
@@ -59,6 +60,9 @@ class Study(Section):
         EmbeddingSettings(), description="Figure 2, and events like a given one, from embeddings"
     )
     finetune: FinetuneSettings = Field(FinetuneSettings(), description="fine-tuning with labels, task by task")
+    throughput: ThroughputSettings = Field(
+        ThroughputSettings(), description="events a second and memory of fine-tuned models (Figures 14, 15)"
+    )
 
     @model_validator(mode="after")
     def _stages_fit_levels(self) -> Self:

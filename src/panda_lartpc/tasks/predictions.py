@@ -18,6 +18,7 @@ from panda_lartpc.detector import NO_INSTANCE
 from panda_lartpc.heads.panoptic_inference import Instances, find_instances
 from panda_lartpc.model.card import load_model
 from panda_lartpc.provenance import atomic_path
+from panda_lartpc.settings.model import GeometrySettings
 from panda_lartpc.settings.section import read_section
 from panda_lartpc.settings.task import TaskSettings
 from panda_lartpc.tasks.kinematics import momentum_gev
@@ -46,6 +47,7 @@ class FinetunedModel:
     name: TaskName
     task: Task
     settings: TaskSettings
+    geometry: GeometrySettings
     network: nn.Module
 
 
@@ -65,7 +67,7 @@ def read_finetuned(path: Path | str) -> FinetunedModel:
     task = task_of(given["task"], settings, given["initialisation"], given["adaptation"])
     network = task.network(seed=0)
     network.load_state_dict(tensors)
-    return FinetunedModel(given["task"], task, settings.of_task(given["task"]), network.eval())
+    return FinetunedModel(given["task"], task, settings.of_task(given["task"]), settings.geometry, network.eval())
 
 
 def write_predictions(models: Mapping[TaskName, Path], points: Path | str, output: Path | str) -> None:

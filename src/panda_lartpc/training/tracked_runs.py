@@ -16,7 +16,7 @@ EXPERIMENTS = {
     **dict.fromkeys(("simulate", "ingest", "threshold", "validate_simulation"), "data"),
     "pretrain": "pretrain",
     **dict.fromkeys(("probe", "table_embedding"), "probe"),  # what frozen features tell
-    "benchmark": "benchmark",
+    **dict.fromkeys(("throughput", "benchmark"), "benchmark"),
 }
 # Settings that runs are chosen and compared by, and the tags that hold them.
 CHOSEN_BY = {
