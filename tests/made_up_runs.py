@@ -7,8 +7,10 @@ import pandas as pd
 
 from panda_lartpc.evaluation.semantic import COLUMNS, scores
 from panda_lartpc.provenance import save_record
-from panda_lartpc.report.tables.runs import Run
+from panda_lartpc.report.tables.curves import Curve
+from panda_lartpc.report.tables.runs import Method, Run
 
+SAMPLES = [100, 200, 400]  # event-samples of the validations of made-up curves
 LABELLED = {"0.1": 10, "1": 100, "10": 1000, "100": 10_000}
 
 
@@ -59,3 +61,21 @@ def only(frame, **wanted):
         frame = frame[frame[name] == value]
     assert len(frame) == 1
     return frame.iloc[0]
+
+
+def curve(family: str, *scores: float, adaptation: str = "full", task: str = "semantic") -> Curve:
+    """Validation scores in % of one seed, by hand."""
+    pretrained = "none" if family == "scratch" else "100"
+    return Curve(task, Method(family, adaptation), "100", pretrained, np.array(SAMPLES, float), np.array([scores]))
+
+
+def runs_with_curves(folder: Path) -> list[Run]:
+    """Two seeds of scratch and of Panda full and linear, the latter two pre-trained on 10 and on 100 %."""
+    root, made = folder / "results/demo/finetune/semantic", []
+    for row in ("scratch/full", "distillation-pt-same/full", "distillation-pt-100/full", "distillation-pt-100/linear"):
+        for percent in ("1", "10"):
+            for seed in (0, 1):
+                level = {"scratch/full": 0.5, "distillation-pt-100/full": 0.7}.get(row, 0.6)
+                scores = [(n, level + 0.1 * i + 0.01 * seed) for i, n in enumerate(SAMPLES)]
+                made.append(made_up_run(root, row, percent, seed, confusions(0.1), scores))
+    return made

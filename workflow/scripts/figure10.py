@@ -1,7 +1,8 @@
 """Validation scores against event-samples. Called by rule `figure10`."""
 
-from panda_lartpc.report.figures.figure_10 import figure_10, read_curves
+from panda_lartpc.report.figures.figure_10 import figure_10
 from panda_lartpc.report.figures.save import save_figure
+from panda_lartpc.report.tables.curves import read_curves
 from panda_lartpc.report.tables.runs import as_runs
 from panda_lartpc.training.tracking import script_log
 

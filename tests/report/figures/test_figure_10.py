@@ -5,31 +5,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from made_up_runs import confusions, made_up_run
-from panda_lartpc.report.figures.figure_10 import Curve, caption, common_level, figure_10, reached, read_curves
-from panda_lartpc.report.tables.runs import Method
+from made_up_runs import SAMPLES, confusions, curve, made_up_run, runs_with_curves
+from panda_lartpc.report.figures.figure_10 import caption, figure_10
+from panda_lartpc.report.tables.curves import common_level, read_curves
 
 mpl.use("agg")
-SAMPLES = [100, 200, 400]
-
-
-def curve(family: str, *scores: float, adaptation: str = "full", task: str = "semantic") -> Curve:
-    pretrained = "none" if family == "scratch" else "100"
-    return Curve(task, Method(family, adaptation), "100", pretrained, np.array(SAMPLES, float), np.array([scores]))
-
-
-def test_a_score_is_reached_between_two_validations():
-    where = reached(curve("scratch", 50, 70, 80), 75)
-    assert (where.event_samples, where.at_most) == (300, False)
-    assert reached(curve("scratch", 50, 70, 80), 70).event_samples == 200
-    assert reached(curve("scratch", 50, 70, 80), 80).event_samples == 400
-    assert reached(curve("scratch", 50, 70, 80), 81) is None
-    first = reached(curve("scratch", 50, 70, 80), 40)
-    assert (first.event_samples, first.at_most) == (100, True)
-
-
-def test_the_first_crossing_counts_where_a_curve_falls_again():
-    assert reached(curve("scratch", 60, 80, 70), 70).event_samples == 150
 
 
 def test_the_caption_compares_at_the_largest_score_that_both_reach():
@@ -64,25 +44,7 @@ def test_without_scratch_there_is_nothing_to_compare():
 @pytest.fixture
 def runs(tmp_path):
     """Two seeds of scratch and of Panda full and linear, the latter two pre-trained on 10 and on 100 %."""
-    root, made = tmp_path / "results/demo/finetune/semantic", []
-    for row in ("scratch/full", "distillation-pt-same/full", "distillation-pt-100/full", "distillation-pt-100/linear"):
-        for percent in ("1", "10"):
-            for seed in (0, 1):
-                level = {"scratch/full": 0.5, "distillation-pt-100/full": 0.7}.get(row, 0.6)
-                scores = [(n, level + 0.1 * i + 0.01 * seed) for i, n in enumerate(SAMPLES)]
-                made.append(made_up_run(root, row, percent, seed, confusions(0.1), scores))
-    return made
-
-
-def test_curves_are_those_of_most_labels_and_most_pretraining(runs):
-    curves = read_curves(runs, "semantic")
-    assert [(c.label, c.percent) for c in curves] == [
-        ("PTv3 scratch", "10"),
-        ("Panda full, pre-trained on 100 %", "10"),
-        ("Panda linear, pre-trained on 100 %", "10"),
-    ]
-    np.testing.assert_allclose(curves[1].by_seed, [[70, 80, 90], [71, 81, 91]])
-    np.testing.assert_allclose(curves[1].mean, [70.5, 80.5, 90.5])
+    return runs_with_curves(tmp_path)
 
 
 def test_the_figure_holds_the_curves_and_their_units(runs):
@@ -110,20 +72,6 @@ def test_a_study_of_one_run_has_a_figure(runs):
     plt.close(figure)
 
 
-def test_a_validation_before_training_is_left_out(tmp_path):
-    run = made_up_run(tmp_path, "scratch/full", "10", 0, confusions(0.1), [(0, 0.1), (100, 0.5)])
-    np.testing.assert_array_equal(read_curves([run], "semantic")[0].event_samples, [100])
-
-
-def test_seeds_validated_at_other_times_are_refused(runs):
-    other = next(r for r in runs if r.row == "scratch/full" and r.percent == "10" and r.seed == 1)
-    made_up_run(other.folder.parents[3], other.row, "10", 1, confusions(0.1), [(100, 0.5), (300, 0.6)])
-    with pytest.raises(ValueError, match=r"validated after \[100, 300\] event-samples, another seed after \[100, 200"):
-        read_curves(runs, "semantic")
-    with pytest.raises(ValueError, match="no runs of fine-tuning"):
-        read_curves([], "semantic")
-
-
 def test_particles_have_a_panel_of_their_own(tmp_path):
     root = tmp_path / "results/demo/finetune/particle"
     runs = [
@@ -143,8 +91,3 @@ def test_particles_have_a_panel_of_their_own(tmp_path):
     plt.close(figure)
     with pytest.raises(ValueError, match="no task has runs, so Figure 10 has no panel"):
         figure_10([])
-
-
-def test_a_validation_that_finds_nothing_counts_as_zero(tmp_path):
-    run = made_up_run(tmp_path, "scratch/full", "10", 0, confusions(0.1), [(100, np.nan), (200, 0.5)], "ari")
-    np.testing.assert_array_equal(read_curves([run], "particle")[0].by_seed, [[0, 50]])

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from panda_lartpc.report.figures.looks import method_look, pretraining_line, pretraining_words
+from panda_lartpc.report.figures.looks import method_look, pretraining_line
 from panda_lartpc.report.paper import PERCENTS, TABLE_1, TRAINING_EVENTS
 from panda_lartpc.report.style import MATPLOTLIB_STYLE
+from panda_lartpc.report.tables.entries import row_words
 from panda_lartpc.report.tables.runs import Method
 
 _FAINT = {"alpha": 0.35, "linewidth": 1.0, "marker": ""}
@@ -63,7 +64,7 @@ def _curve(axes: Axes, cells: pd.DataFrame, method: Method, pretrained: str) -> 
     for at, seeds in zip(x, cells.by_seed_percent, strict=True):
         if len(seeds) > 1:
             axes.plot(np.full(len(seeds), at), seeds, ".", color=look["color"], markersize=3, alpha=0.6)
-    label = method.label + pretraining_words(pretrained)
+    label = row_words(method.label, pretrained)
     return axes.plot(x, y, linestyle=line, markersize=3.5, label=label, **look)[0]
 
 

@@ -21,13 +21,3 @@ def method_look(method: Method) -> dict[str, object]:
 def pretraining_line(pretrained: str) -> str:
     """Line of what was pre-trained on: dashed for the labelled events alone, dash-dot for published weights."""
     return _LINES.get(pretrained, "-")
-
-
-def pretraining_words(pretrained: str) -> str:
-    """What a legend adds to a method's name."""
-    match pretrained:
-        case "none" | "released":
-            return ""
-        case "same":
-            return ", pre-trained on the labelled events"
-    return f", pre-trained on {pretrained} %"
