@@ -15,8 +15,8 @@ from small_events import make_event, write_h5, write_parquet
 def describe(capsys, *arguments: object) -> str:
     """What the command prints, with runs of spaces made one."""
     parser = argparse.ArgumentParser()
-    inspect.add_parser(parser.add_subparsers())
-    assert inspect.run(parser.parse_args(["inspect", *map(str, arguments)])) == 0
+    inspect.add_arguments(parser)
+    assert inspect.run(parser.parse_args([*map(str, arguments)])) == 0
     return "\n".join(" ".join(line.split()) for line in capsys.readouterr().out.splitlines())
 
 
@@ -113,7 +113,7 @@ def test_an_index_tells_what_was_kept_and_why(stores, capsys):
 
 def test_an_event_that_is_not_there_is_refused(stores):
     parser = argparse.ArgumentParser()
-    inspect.add_parser(parser.add_subparsers())
+    inspect.add_arguments(parser)
     for name, last in (("a.h5", 1), ("raw.zarr", 1), ("points.zarr", 0), ("events.parquet", 0)):
         with pytest.raises(ValueError, match=rf"{name}: event 7 asked for, but it .* events 0 to {last}"):
-            inspect.run(parser.parse_args(["inspect", str(stores / name), "--event", "7"]))
+            inspect.run(parser.parse_args([str(stores / name), "--event", "7"]))

@@ -15,8 +15,8 @@ from small_events import make_event, write_h5
 
 def run(*arguments: object) -> int:
     parser = argparse.ArgumentParser()
-    show.add_parser(parser.add_subparsers())
-    return show.run(parser.parse_args(["show", *map(str, arguments)]))
+    show.add_arguments(parser)
+    return show.run(parser.parse_args([*map(str, arguments)]))
 
 
 def shown_energies(page) -> dict[str, np.ndarray]:

@@ -7,9 +7,8 @@ from panda_lartpc.data.pilarnet import write_pilarnet
 from panda_lartpc.data.segments import read_segments
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc convert`."""
-    parser = subparsers.add_parser("convert", help="voxelise Geant4 energy segments into a PILArNet-M file")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `panda-lartpc convert`."""
     parser.add_argument("segments", type=Path, help="HDF5 file with a table `segments`, as larnd-sim dumps edep-sim")
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE.h5", help="file to write, e.g. train/mine.h5"

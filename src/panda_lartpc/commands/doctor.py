@@ -12,9 +12,8 @@ from pathlib import Path
 PACKAGES = ("numpy", "scipy", "h5py", "zarr", "pyarrow", "torch", "spconv-cu120", "flash-attn", "snakemake", "mlflow")
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc doctor`."""
-    subparsers.add_parser("doctor", help="versions, device, usable backends, and a one-second self-check")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`panda-lartpc doctor` has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,9 +19,8 @@ from panda_lartpc.detector import MOTIFS, SPECIES
 PRIMARY = ("primary", "Michel", "delta", "secondary", "not told")  # by data.events.Particles.primary, -1 last
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc inspect`."""
-    parser = subparsers.add_parser("inspect", help="what a data file, store or event index holds")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `panda-lartpc inspect`."""
     parser.add_argument(
         "path", type=Path, help="PILArNet-M file (.h5, .parquet), raw or point store (.zarr), or event index (.parquet)"
     )

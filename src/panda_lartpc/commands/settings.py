@@ -6,9 +6,8 @@ import textwrap
 from panda_lartpc.settings.study import reference_rows
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc settings`."""
-    parser = subparsers.add_parser("settings", help="all keys of config.yaml: defaults, allowed values, meaning")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `panda-lartpc settings`."""
     parser.add_argument("prefix", nargs="?", default="", help="only keys that start with this, as in `data.`")
 
 

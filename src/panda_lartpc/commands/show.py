@@ -9,9 +9,8 @@ from panda_lartpc.detector import ENERGY_THRESHOLD_MEV
 from panda_lartpc.report.event_display import write_event_page
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc show`."""
-    parser = subparsers.add_parser("show", help="write a page that shows events of a file or store in 3D")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `panda-lartpc show`."""
     parser.add_argument("path", type=Path, help="PILArNet-M file (.h5, .parquet), raw store or point store (.zarr)")
     parser.add_argument(
         "--event", type=int, action="append", required=True, metavar="N", help="event to show, from 0; may be repeated"

@@ -13,9 +13,8 @@ from panda_lartpc.report.event_display import write_event_page
 from panda_lartpc.report.similar import Stores, similar
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panda-lartpc similar`."""
-    parser = subparsers.add_parser("similar", help="find events or particles like a given one, by their embeddings")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `panda-lartpc similar`."""
     parser.add_argument("embeddings", type=Path, help="folder results/<study>/embedding/<encoder>/seed-<s>")
     parser.add_argument("event", help="name of an embedded event, such as test-00000_7")
     parser.add_argument("--particle", type=int, metavar="P", help="ask for particles like this one of the event")
