@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from panda_lartpc.evaluation.bootstrap import bootstrap_difference, bootstrap_grouped, bootstrap_interval, over_seeds
+from panda_lartpc.evaluation.bootstrap import (
+    bootstrap_crossed,
+    bootstrap_difference,
+    bootstrap_grouped,
+    bootstrap_interval,
+    drawn_seeds,
+    over_seeds,
+)
 from panda_lartpc.evaluation.semantic import scores
 
 
@@ -87,6 +94,41 @@ def test_groups_are_drawn_with_all_their_rows():
     assert grouped.value == pytest.approx(value.mean())
     with pytest.raises(ValueError, match="rows of 1 groups; expected two or more"):
         bootstrap_grouped([3, 3], fraction, np.random.default_rng(0))
+
+
+def of_seeds(sums: np.ndarray) -> np.ndarray:
+    """Successes over trials of each seed, of sums (R, S, 2)."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def test_seeds_that_differ_widen_an_interval_and_equal_ones_do_not():
+    """Seeds whose events are all right or all wrong: nothing but the choice of seeds varies."""
+    seeds = np.stack([trials(np.full(50, right)) for right in (0, 1, 1, 1)], axis=1)  # (50, 4, 2)
+    found = bootstrap_crossed(seeds, of_seeds, np.random.default_rng(1), n_resamples=20_000)
+    low, high = stats.binom(4, 0.75).ppf([0.025, 0.975]) / 4
+    assert (found.value, found.low, found.high) == (0.75, low, high)
+    one = trials(np.arange(200) < 60)
+    alone = bootstrap_crossed(one[:, None], of_seeds, np.random.default_rng(1))
+    same = bootstrap_crossed(np.stack([one] * 3, axis=1), of_seeds, np.random.default_rng(1))
+    expected = bootstrap_interval(one, fraction, np.random.default_rng(1))
+    for found in (alone, same):
+        assert found.value == pytest.approx(0.3)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.02)
+
+
+def test_a_crossed_interval_has_the_spread_of_events_and_of_seeds():
+    rng = np.random.default_rng(2)
+    event, seed = rng.normal(0, 2, (100, 1)), rng.normal(0, 0.5, (1, 25))  # of the mean: 0.2 and 0.1
+    counts = np.stack([event + seed, np.ones((100, 25))], axis=2)
+    found = bootstrap_crossed(counts, of_seeds, np.random.default_rng(3), n_resamples=20_000)
+    expected = np.hypot(event.std() / 10, seed.std() / 5)
+    assert (found.high - found.low) / (2 * 1.96) == pytest.approx(expected, rel=0.03)
+
+
+def test_weights_of_seeds_add_up_to_one():
+    weights = drawn_seeds(3, np.random.default_rng(1), 500)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert set(np.round(3 * weights.ravel()).astype(int)) == {0, 1, 2, 3}
 
 
 def test_the_spread_over_seeds_is_that_of_a_sample():

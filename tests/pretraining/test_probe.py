@@ -16,6 +16,7 @@ from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.pretraining.probe import (
     LevelFeatures,
     encode_events,
+    event_counts,
     fit_heads,
     load_probe_encoder,
     probe_encoder,
@@ -89,6 +90,19 @@ def test_features_that_tell_the_motif_give_a_perfect_score_whatever_their_scale(
     assert result.scores.f1 == pytest.approx(np.ones(5))
     assert result.confusion.sum() == 300  # the points of the reported events
     assert result.numbers()["macro_f1"] == result.numbers()["f1_Michel"] == 1
+
+
+def test_the_chosen_head_is_scored_on_each_test_event(tmp_path, rng):
+    store = make_store(tmp_path / "val.zarr", [make_event(rng, 100) for _ in range(11)])
+    result = probe_encoder(EnergyBins().eval(), GEOMETRY, store, SETTINGS, seed=0)
+    events = [make_event(rng, 70), make_event(rng, 90, right=False), make_event(rng, 80)]
+    test = make_store(tmp_path / "test.zarr", events)
+    counts = event_counts(EnergyBins().eval(), GEOMETRY, test, 2, result.head)
+    confusions = counts.to_numpy().reshape(-1, 5, 5)
+    assert confusions.sum(axis=(1, 2)).tolist() == [70, 90]  # the first two
+    assert np.array_equal(confusions[0], np.diag(np.bincount(events[0].motif, minlength=5)))
+    assert np.trace(confusions[1]) == 0
+    assert len(event_counts(EnergyBins().eval(), GEOMETRY, test, 9, result.head)) == 3  # all there are
 
 
 def test_features_that_tell_nothing_give_chance(tmp_path, rng):

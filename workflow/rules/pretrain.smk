@@ -35,13 +35,15 @@ rule pretrain:
         " --processes {resources.processes} --workers {resources.workers}"
 
 
-# Linear heads on the frozen features of every snapshot of a run.
+# Linear heads on the frozen features of every snapshot of a run: scores, and counts of each test event for the findings.
 rule probe:
     input:
         snapshots=expand(f"{PRETRAIN}/snapshots/{{n}}.{{ending}}", n=SNAPSHOTS, ending=MODEL_FILES, allow_missing=True),
         points="results/{study}/points/val.zarr",
+        test="results/{study}/points/test.zarr",
     output:
-        expand(f"{PROBE}/{{n}}.json", n=SNAPSHOTS, allow_missing=True),
+        records=expand(f"{PROBE}/{{n}}.json", n=SNAPSHOTS, allow_missing=True),
+        counts=expand(f"{PROBE}/{{n}}.parquet", n=SNAPSHOTS, allow_missing=True),
     log:
         "results/{study}/logs/probe/{objective}_pt-{K}_seed-{s}.log",
     benchmark:

@@ -123,6 +123,34 @@ def bootstrap_grouped(
     return Interval(value=statistic(np.ones((1, len(row_group)), int))[0], low=low, high=high)
 
 
+def bootstrap_crossed(
+    counts: ArrayLike, statistic: Statistic, generator: np.random.Generator, *, n_resamples: int = N_RESAMPLES
+) -> Interval:
+    """95 % interval of a mean over seeds, over test events and seeds at once: both are drawn with replacement, and all
+    seeds of a resample have the same events (the pigeonhole bootstrap, Owen 2007, doi:10.1214/07-AOAS122).
+
+    counts     (E, S, ...)  of each event and seed; of one seed, the interval is over events alone
+    statistic  (R, S, ...) sums over events to (R, S) scores of each seed
+
+    With few seeds their part is rough, and rather too small. Raises ValueError for fewer than two events.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if counts.ndim < 2 or len(counts) < 2:
+        raise ValueError(f"counts are {counts.shape}; expected (E, S, ...) with E >= 2 events and S seeds")
+    n_seeds, n_at_once = counts.shape[1], max(1, _WEIGHTS_AT_ONCE // len(counts))
+    seeds, resampled = drawn_seeds(n_seeds, generator, n_resamples), []
+    for first in range(0, n_resamples, n_at_once):
+        weights = seeds[first : first + n_at_once]  # (R, S)
+        resampled.append((weights * statistic(_resampled_sums(counts, len(weights), generator))).sum(axis=1))
+    low, high = np.quantile(np.concatenate(resampled), [0.025, 0.975])
+    return Interval(value=statistic(counts.sum(axis=0, keepdims=True))[0].mean(), low=low, high=high)
+
+
+def drawn_seeds(n_seeds: int, generator: np.random.Generator, n_resamples: int = N_RESAMPLES) -> NDArray[np.float64]:
+    """Weight of each seed in each resample of the seeds, with replacement: (R, S), rows add up to 1."""
+    return generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_resamples) / n_seeds
+
+
 def over_seeds(values: ArrayLike) -> SeedSpread:
     """Mean and spread of a score over seeds: (S, ...), S >= 1. Raises ValueError without any."""
     values = np.asarray(values, dtype=np.float64)

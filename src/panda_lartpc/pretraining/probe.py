@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -20,7 +21,7 @@ from panda_lartpc.data.events import Event
 from panda_lartpc.data.sampler import plan_in_order
 from panda_lartpc.data.store import PointStore
 from panda_lartpc.detector import MOTIFS
-from panda_lartpc.evaluation.semantic import SemanticScores, confusion_matrix, scores
+from panda_lartpc.evaluation.semantic import COLUMNS, SemanticScores, confusion_matrix, scores
 from panda_lartpc.geometry.grid import point_features
 from panda_lartpc.geometry.pyramid import pyramid_of
 from panda_lartpc.model.card import load_model
@@ -42,12 +43,14 @@ class ProbeResult:
     """Scores of the chosen head on the events that are reported.
 
     confusion      (5, 5)  their points by true (row) and predicted motif (column)
+    head           its weights (C, 1, 5) and bias (1, 5)
     learning_rate  of the chosen head
     choose_f1      learning rate → macro F1 on the events on which it was chosen
     at_edge        whether it is the least or largest of several: a wider grid may give a better score
     """
 
     confusion: NDArray[np.int64]
+    head: tuple[Tensor, Tensor]
     learning_rate: float
     choose_f1: dict[float, float]
     at_edge: bool
@@ -116,8 +119,23 @@ def probe_encoder(
     at_edge = len(rates) > 1 and rates[best] in (min(rates), max(rates))
     if at_edge:
         log.warning("the chosen learning rate %g is at the edge of probe.learning_rates; widen them", rates[best])
-    confusion = _confusions(heads, encode_events(encoder, geometry, store, fit + choose, total))[best]
-    return ProbeResult(confusion, rates[best], dict(zip(rates, macro.tolist(), strict=True)), at_edge)
+    head = heads[0][:, best : best + 1], heads[1][best : best + 1]
+    (confusion,) = _confusions(head, encode_events(encoder, geometry, store, fit + choose, total))
+    return ProbeResult(confusion, head, rates[best], dict(zip(rates, macro.tolist(), strict=True)), at_edge)
+
+
+def event_counts(
+    encoder: Encoder, geometry: GeometrySettings, store: PointStore, n_events: int, head: tuple[Tensor, Tensor]
+) -> pd.DataFrame:
+    """Points of each of the first events of a store by true and predicted motif, as fine-tuned runs leave them.
+
+    n_events  of the store, or all if it has fewer
+    head      as of ProbeResult
+    returns   a row for each event with the columns of `evaluation.semantic`
+    """
+    n_events = min(n_events, len(store))
+    counts = [_confusions(head, encode_events(encoder, geometry, store, i, i + 1)).ravel() for i in range(n_events)]
+    return pd.DataFrame(np.stack(counts), columns=list(COLUMNS))
 
 
 def load_probe_encoder(path: Path | str) -> tuple[Encoder, GeometrySettings]:

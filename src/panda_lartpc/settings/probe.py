@@ -15,6 +15,12 @@ class ProbeSettings(Section):
     )
     choose_events: int = Field(50, ge=1, description="events after those: the learning rate is chosen on them")
     report_events: int = Field(200, ge=1, description="events after those: the reported score is measured on them")
+    test_events: int = Field(
+        1000,
+        ge=1,
+        description="first events of the test split that the chosen head is also scored on, or all if there are fewer: "
+        "for the findings, no choice is made on them",
+    )
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1),
         min_length=1,
