@@ -1,12 +1,17 @@
 """The profile that is asked for is the one in force."""
 
+import re
+
 import pytest
 import yaml
 from snakemake.cli import parse_args
+from snakemake.profiles import ProfileConfigFileParser
 
 from small_project import ROOT
 
 pytestmark = pytest.mark.xdist_group("workflow")
+
+PRETRAINED = "results/tiny/pretrain/mae/pt-100/seed-0/metrics.parquet"
 
 
 def test_no_profile_is_called_default():
@@ -25,21 +30,69 @@ def test_slurm_profile_is_in_force(monkeypatch, finished):
     assert args.cores is None
 
 
+def resources(said: str, rule: str) -> list[dict[str, str]]:
+    """What each job of a rule asks for, of what a dry run has said."""
+    lines = re.findall(rf"^rule {rule}:\n(?:    .*\n)*?    resources: (.*)$", said, flags=re.MULTILINE)
+    return [dict(part.split("=", 1) for part in line.split(", ")) for line in lines]
+
+
 def test_jobs_get_the_resources_of_the_slurm_profile(finished):
     said = finished.snakemake("--dry-run", "--forceall", "--quiet", "host", "all", profile="slurm")
-    ingest = said.split("rule ingest:")[1].split("resources:")[1].splitlines()[0]
-    assert "slurm_partition=cpu" in ingest
-    assert "mem_mb=3000" in ingest
-    assert "runtime=120" in ingest
+    ingest = resources(said, "ingest")[0]
+    assert {"slurm_partition": "cpu", "mem_mb": "4000", "runtime": "120"}.items() <= ingest.items()
+    assert "gres" not in ingest
+    on_a_node = {"slurm_partition": "gpu", "gres": "gpu:a100:4", "nodes": "1", "processes": "4", "cpus_per_task": "32"}
+    warned = {"slurm_extra": "--signal=TERM@120", "mem_mb": "64000"}
+    assert resources(said, "pretrain") == [resources(said, "pretrain")[0]] * 2
+    assert (on_a_node | warned).items() <= resources(said, "pretrain")[0].items()
+    found = resources(said, "finetune")
+    semantic = [job for job in found if job["processes"] == "4"]
+    panoptic = [job for job in found if job["processes"] == "8"]
+    assert (len(semantic), len(panoptic)) == (4, 3)
+    assert (on_a_node | warned).items() <= semantic[0].items()
+    on_two_nodes = {"nodes": "2", "tasks": "2", "mpi": "srun", "gres": "gpu:a100:4"}
+    assert (on_two_nodes | warned).items() <= panoptic[0].items()
+    assert "mpi" not in semantic[0]  # Slurm's plugin would not start Snakemake by srun
+
+
+@pytest.mark.parametrize(
+    ("site", "asked"),
+    [
+        ({"ask_for_gpus_by": "gpus"}, {"gpu": "4", "gpu_model": "a100"}),
+        ({"gpu_model": None}, {"gres": "gpu:4"}),
+        ({"ask_for_gpus_by": "none", "account": "mine"}, {"slurm_account": "mine"}),
+        ({"gpus_per_node": 2}, {"gres": "gpu:a100:2", "nodes": "2", "cpus_per_task": "16", "mem_mb": "32000"}),
+        ({"max_hours": 8}, {"runtime": "480"}),
+    ],
+)
+def test_a_cluster_is_told_in_ten_lines(finished, site, asked):
+    file = "profiles/slurm/site.yaml"
+    before = (finished.folder / file).read_text()
+    assert len(before.splitlines()) <= 10
+    with finished.edited(file, before, yaml.safe_dump(yaml.safe_load(before) | site)):
+        said = finished.snakemake("--dry-run", "--forceall", "--quiet", "host", PRETRAINED, profile="slurm")
+    job = resources(said, "pretrain")[0]
+    assert asked.items() <= job.items()
+    assert len({"gres", "gpu"} & job.keys()) == (site.get("ask_for_gpus_by") != "none")
+
+
+def profile(name: str) -> dict:
+    with open(ROOT / f"profiles/{name}/config.yaml") as file:
+        return ProfileConfigFileParser().parse(file)
 
 
 def test_both_profiles_rerun_for_the_same_reasons():
-    profiles = [yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text()) for name in ("local", "slurm")]
-    assert [profile["rerun-triggers"] for profile in profiles] == [["mtime", "params", "input"]] * 2
+    assert [profile(name)["rerun-triggers"] for name in ("local", "slurm")] == [["mtime", "params", "input"]] * 2
 
 
-def test_slurm_profile_gives_each_submitted_rule_more_on_a_second_attempt():
-    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
-    for rule, resources in (profile["set-resources"] | {"default": profile["default-resources"]}).items():
-        for name in ("mem_mb", "runtime"):
-            assert str(resources[name]).endswith("* attempt"), (rule, name)
+def test_slurm_profile_gives_each_submitted_rule_more_on_a_second_attempt(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = [*profile("slurm")["default-resources"], *profile("slurm")["set-resources"]]
+    grown = [entry for entry in found if re.match(r"(\w+:)?(mem_mb|runtime)=", entry)]
+    assert len(grown) >= 14
+    assert [entry for entry in grown if "* attempt" not in entry] == []
+
+
+def test_slurm_profile_has_no_array_jobs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert not {"slurm-array-jobs", "groups", "group-components"} & profile("slurm").keys()

@@ -26,7 +26,7 @@ TRAINING_RULES = {"pretrain": "panda_lartpc.pretraining.run", "finetune": "panda
 @pytest.mark.parametrize("name", RULES)
 def test_rule_is_complete(name):
     text = RULES[name]
-    for entry in ("output:", "params:", "log:", "benchmark:", "conda:", "threads:", "resources:"):
+    for entry in ("output:", "params:", "log:", "benchmark:", "conda:", "threads:"):
         assert f"    {entry}" in text, entry
     if door := TRAINING_RULES.get(name):
         assert f'source=source_digest("{door}")' in text
@@ -35,6 +35,14 @@ def test_rule_is_complete(name):
         assert f'source=source("{name}.py")' in text
         assert f'    script:\n        "../scripts/{name}.py"' in text
     assert "retries" not in text  # Snakemake applies a rule's retries again inside each Slurm job
+    assert not re.search("mem_mb|runtime", text)  # profiles/slurm has them, more for each attempt
+
+
+def test_what_takes_seconds_is_not_submitted_to_a_cluster():
+    # A job of a cluster costs two starts of Snakemake, and a poll.
+    quick = {name for name in RULES if re.match("table|figure|select", name)} - {"table_embedding"}
+    assert len(quick) > 15
+    assert [name for name in quick if "localrule: True" not in RULES[name]] == []
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -78,9 +78,22 @@ def as_json(settings):
 
 
 # Training rules run on the interpreter that runs Snakemake, one process per device. In the shell, because the number of
-# processes changes no result and may thus be no parameter.
-TORCHRUN = "-m torch.distributed.run --standalone --nproc-per-node"
-LAUNCH = f"{sys.executable} $([ {{resources.processes}} = 1 ] || echo {TORCHRUN} {{resources.processes}})"
+# processes changes no result and may thus be no parameter. `exec`, so that signals of Slurm reach the training: a shell
+# between would die of them. On several nodes Slurm's variables but SLURM_JOB_ID are gone, so srun is told everything.
+PYTHON = sys.executable
+TORCHRUN = f"{PYTHON} -m torch.distributed.run --nproc-per-node $(({{resources.processes}} / {{resources.nodes}}))"
+SRUN = (
+    "srun --nodes={resources.nodes} --ntasks={resources.nodes} --ntasks-per-node=1 --kill-on-bad-exit=1"
+    " --cpus-per-task={resources.cpus_per_task}"
+)
+MEET = "--rdzv-backend c10d --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 20000)) --rdzv-id $SLURM_JOB_ID"
+LAUNCH = (
+    "case {resources.nodes},{resources.processes} in"
+    f' 1,1) launch="{PYTHON}" ;;'
+    f' 1,*) launch="{TORCHRUN} --standalone" ;;'
+    f' *) launch="{SRUN} {TORCHRUN} --nnodes {{resources.nodes}} {MEET}" ;;'
+    " esac; exec $launch"
+)
 PRETRAIN = "results/{study}/pretrain/{objective}/pt-{K}/seed-{s}"
 PROBE = "results/{study}/probe/{objective}/pt-{K}/seed-{s}"
 SNAPSHOTS = study.pretrain.snapshot_samples()

@@ -14,9 +14,6 @@ rule simulate:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="2h",
-        mem_mb=3000,
     params:
         settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
         events=lambda wildcards: SIMULATED[wildcards.split][wildcards.file],
@@ -40,9 +37,6 @@ rule ingest:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="2h",
-        mem_mb=3000,
     params:
         settings=study.data.model_dump(mode="json", include={"bad_events"}),
         source=source("ingest.py"),
@@ -65,9 +59,6 @@ rule threshold:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="8h",
-        mem_mb=3000,
     params:
         settings=study.data.model_dump(
             mode="json", include={"min_energy_mev", "min_points", "min_points_after", "bad_events"}

@@ -18,9 +18,6 @@ rule embed:
     conda:
         "../../envs/gpu.yaml"
     threads: 1
-    resources:
-        runtime="4h",
-        mem_mb=8000,
     params:
         settings=study.embedding.model_dump(include={"index_events", "test_events", "points", "seed"}),
         encoder=study.encoder.model_dump(mode="json"),
@@ -43,9 +40,6 @@ rule tsne:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="4h",
-        mem_mb=4000,
     params:
         perplexity=study.embedding.perplexity,
         seed=study.embedding.seed,
@@ -70,9 +64,6 @@ rule table_embedding:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="2h",
-        mem_mb=8000,
     params:
         folders=EMBEDDED,
         neighbours=study.embedding.neighbours,
@@ -95,12 +86,10 @@ rule figure2:
         results("logs/figure2.log"),
     benchmark:
         results("benchmarks/figure2.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         encoders=SHOWN_ENCODERS,
         title=f"Figure 2: embeddings of points, study “{study.name}”",
@@ -123,12 +112,10 @@ rule retrieval:
         results("logs/retrieval.log"),
     benchmark:
         results("benchmarks/retrieval.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=4000,
     params:
         settings=study.embedding.model_dump(include={"neighbours", "shown_queries", "shown_unusual", "seed"}),
         title=f"Events like this one, study “{study.name}”",

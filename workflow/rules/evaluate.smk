@@ -13,12 +13,10 @@ rule table1:
         results("logs/table1.log"),
     benchmark:
         results("benchmarks/table1.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=RUNS["semantic"],
         source=source("table1.py"),
@@ -38,12 +36,10 @@ rule table2:
         results("logs/table2.log"),
     benchmark:
         results("benchmarks/table2.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=RUNS["semantic"],
         source=source("table2.py"),
@@ -63,12 +59,10 @@ rule table3:
         results("logs/table3.log"),
     benchmark:
         results("benchmarks/table3.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs={task: RUNS[task] for task in PANOPTIC},
         source=source("table3.py"),
@@ -88,12 +82,10 @@ rule table4:
         results("logs/table4.log"),
     benchmark:
         results("benchmarks/table4.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs={task: RUNS[task] for task in PANOPTIC},
         source=source("table4.py"),
@@ -113,12 +105,10 @@ rule table_kinematics:
         results("logs/table_kinematics.log"),
     benchmark:
         results("benchmarks/table_kinematics.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="2h",
-        mem_mb=2000,
     params:
         runs={task: RUNS[task] for task in KINEMATICS},
         source=source("table_kinematics.py"),
@@ -137,12 +127,10 @@ rule figure6:
         results("logs/figure6.log"),
     benchmark:
         results("benchmarks/figure6.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=RUNS["semantic"],
         source=source("figure6.py"),
@@ -161,12 +149,10 @@ rule figure7:
         results("logs/figure7.log"),
     benchmark:
         results("benchmarks/figure7.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=shown("particle"),
         source=source("figure7.py"),
@@ -185,12 +171,10 @@ rule figure8:
         results("logs/figure8.log"),
     benchmark:
         results("benchmarks/figure8.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=shown("particle"),
         source=source("figure8.py"),
@@ -209,12 +193,10 @@ rule figure9:
         results("logs/figure9.log"),
     benchmark:
         results("benchmarks/figure9.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs=shown("interaction"),
         source=source("figure9.py"),
@@ -233,12 +215,10 @@ rule figure10:
         results("logs/figure10.log"),
     benchmark:
         results("benchmarks/figure10.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         runs={task: RUNS[task] for task in CURVES},
         source=source("figure10.py"),
@@ -257,12 +237,10 @@ rule figure_kinematics:
         results("logs/figure_kinematics.log"),
     benchmark:
         results("benchmarks/figure_kinematics.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="1h",
-        mem_mb=2000,
     params:
         runs={task: shown(task) for task in KINEMATICS},
         source=source("figure_kinematics.py"),

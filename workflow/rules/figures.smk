@@ -12,12 +12,10 @@ rule figure3:
         results("logs/figure3.log"),
     benchmark:
         results("benchmarks/figure3.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         geometry=study.geometry.model_dump(mode="json"),
         encoder=study.encoder.model_dump(mode="json"),
@@ -37,12 +35,10 @@ rule figure4:
         results("logs/figure4.log"),
     benchmark:
         results("benchmarks/figure4.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         encoder=study.encoder.model_dump(mode="json"),
         pretrain=study.pretrain.model_dump(mode="json"),
@@ -62,12 +58,10 @@ rule figure5:
         results("logs/figure5.log"),
     benchmark:
         results("benchmarks/figure5.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         geometry=study.geometry.model_dump(mode="json"),
         coordinates=study.encoder.coordinates,
@@ -91,12 +85,10 @@ rule figure11:
         results("logs/figure11.log"),
     benchmark:
         results("benchmarks/figure11.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=4000,
     params:
         runs=shown("semantic"),
         task="semantic",
@@ -120,12 +112,10 @@ rule figure12:
         results("logs/figure12.log"),
     benchmark:
         results("benchmarks/figure12.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=4000,
     params:
         runs=shown("particle"),
         task="particle",
@@ -149,12 +139,10 @@ rule figure13:
         results("logs/figure13.log"),
     benchmark:
         results("benchmarks/figure13.tsv")
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=4000,
     params:
         runs=shown("interaction"),
         task="interaction",

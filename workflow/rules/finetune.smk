@@ -20,9 +20,9 @@ rule finetune:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        runtime="24h",
-        mem_mb=4000,
         processes=1,
+        nodes=1,
+        cpus_per_task=1,
         workers=0,
     params:
         settings=lambda wildcards: as_json(finetune_settings(wildcards.task, wildcards.init, wildcards.adaptation)),
@@ -62,9 +62,6 @@ rule predictions:
     conda:
         "../../envs/gpu.yaml"
     threads: 1
-    resources:
-        runtime="4h",
-        mem_mb=4000,
     params:
         tasks=[task for task in RUNS if RUNS[task]],
         source=source("predictions.py"),

@@ -18,9 +18,9 @@ rule pretrain:
         "../../envs/gpu.yaml"
     threads: 1
     resources:
-        runtime="24h",
-        mem_mb=4000,
         processes=1,
+        nodes=1,
+        cpus_per_task=1,
         workers=0,
     params:
         settings=lambda wildcards: as_json(pretrain_settings(wildcards.objective)),
@@ -51,9 +51,6 @@ rule probe:
     conda:
         "../../envs/gpu.yaml"
     threads: 1
-    resources:
-        runtime="2h",
-        mem_mb=4000,
     params:
         settings=study.probe.model_dump(mode="json"),
         source=source("probe.py"),
@@ -75,12 +72,10 @@ rule select:
         "results/{study}/logs/select/{objective}_pt-{K}_seed-{s}.log",
     benchmark:
         "results/{study}/benchmarks/select/{objective}_pt-{K}_seed-{s}.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="10m",
-        mem_mb=2000,
     params:
         n_prototypes=study.pretrain.distillation.n_prototypes,
         source=source("select.py"),
@@ -100,12 +95,10 @@ rule figure_probe:
         "results/{study}/logs/figure_probe/{objective}_pt-{K}.log",
     benchmark:
         "results/{study}/benchmarks/figure_probe/{objective}_pt-{K}.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="10m",
-        mem_mb=2000,
     params:
         source=source("figure_probe.py"),
     script:

@@ -11,12 +11,10 @@ rule event_display:
         "results/{study}/logs/event_display.log",
     benchmark:
         "results/{study}/benchmarks/event_display.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="10m",
-        mem_mb=2000,
     params:
         settings=study.display.model_dump(mode="json"),
         title=f"Events of the study “{study.name}”",
@@ -42,9 +40,6 @@ rule validate_simulation:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="1h",
-        mem_mb=3000,
     params:
         settings=study.simulation.model_dump(mode="json", exclude={"events", "events_per_file"}),
         physics_events=study.validation.physics_events,
@@ -68,9 +63,6 @@ rule track:
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    resources:
-        runtime="30m",
-        mem_mb=2000,
     params:
         records=records(),
         tables=[file for file in evaluations() if file.endswith(".csv")],
