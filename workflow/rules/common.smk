@@ -69,6 +69,7 @@ def records():
     found = [results(f"records/{name}.json") for name in names]
     found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
     found += pretrainings(f"{PROBE}/{{n}}.json")
+    found += [results(f"records/throughput/{task}.json") for task in MEASURED if RUNS[task]]
     return [*found, results("records/table_embedding.json"), *sweep_files(RUNS, "metrics.json")]
 
 
@@ -199,6 +200,7 @@ def shown_files(tasks, *names):
 PANOPTIC = ("interaction", "particle")
 KINEMATICS = ("particle-kinematics", "interaction-kinematics")
 CURVES = ("semantic", "particle")  # the panels of Figure 10
+MEASURED = ("semantic", "particle" if RUNS["particle"] else "interaction")  # the tasks of Figures 14 and 15
 # Tables and figures of fine-tuning, and the tasks that they show.
 EVALUATIONS = {
     **{f"tables/table-{n}.csv": ("semantic",) for n in (1, 2)},
@@ -211,6 +213,8 @@ EVALUATIONS = {
     "figures/figure-11.png": ("semantic",),
     "figures/figure-12.png": ("particle",),
     "figures/figure-13.png": ("interaction",),
+    "figures/figure-14.png": ("semantic",),
+    "figures/figure-15.png": PANOPTIC,
     "figures/kinematics.png": KINEMATICS,
 }
 

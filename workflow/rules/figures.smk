@@ -150,3 +150,73 @@ rule figure13:
         source=source("figure13.py"),
     script:
         "../scripts/figure13.py"
+
+
+# Seconds and memory of the model that figures show, on the device at hand. `profiles/local` gives it all cores: other
+# jobs would be seen on its clock.
+rule throughput:
+    input:
+        model=lambda wildcards: shown_files([wildcards.task], "model.safetensors")[0],
+        card=lambda wildcards: shown_files([wildcards.task], "model.json")[0],
+        points="results/{study}/points/test.zarr",
+    output:
+        table="results/{study}/throughput/{task}.parquet",
+        record="results/{study}/records/throughput/{task}.json",
+    log:
+        "results/{study}/logs/throughput/{task}.log",
+    benchmark:
+        "results/{study}/benchmarks/throughput/{task}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    threads: 1
+    params:
+        settings=study.throughput.model_dump(mode="json"),
+        source=source("throughput.py"),
+    script:
+        "../scripts/throughput.py"
+
+
+# Events a second and memory of one semantic model, by batch size (Figure 14).
+rule figure14:
+    input:
+        shown_files([MEASURED[0]], "metrics.json", "events.parquet"),
+        measured=results(f"throughput/{MEASURED[0]}.parquet"),
+    output:
+        png=results("figures/figure-14.png"),
+        pdf=results("figures/figure-14.pdf"),
+    log:
+        results("logs/figure14.log"),
+    benchmark:
+        results("benchmarks/figure14.tsv")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        runs=shown(MEASURED[0]),
+        source=source("figure14.py"),
+    script:
+        "../scripts/figure14.py"
+
+
+# Events a second and memory of one panoptic model, by batch size (Figure 15).
+rule figure15:
+    input:
+        shown_files([MEASURED[1]], "metrics.json", "events.parquet"),
+        measured=results(f"throughput/{MEASURED[1]}.parquet"),
+    output:
+        png=results("figures/figure-15.png"),
+        pdf=results("figures/figure-15.pdf"),
+    log:
+        results("logs/figure15.log"),
+    benchmark:
+        results("benchmarks/figure15.tsv")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        runs=shown(MEASURED[1]),
+        source=source("figure15.py"),
+    script:
+        "../scripts/figure15.py"

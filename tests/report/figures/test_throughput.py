@@ -44,7 +44,7 @@ def test_points_bars_and_the_papers_values_are_drawn(measured):
     level = [line.get_ydata()[0] for line in speed.lines if line.get_linestyle() == "--"]
     assert level == [31.5]
     assert "31.5 (1/s), 2.72M a day" in [text.get_text() for text in speed.texts][-1]
-    assert speed.texts[0].get_text() == "2.3M events a day"
+    assert speed.texts[0].get_text() == "most: 26.7 (1/s), 2.3M a day"
     np.testing.assert_allclose(memory.lines[0].get_xydata(), [[1, 0.6], [8, 1.3]])
     np.testing.assert_allclose(memory.lines[1].get_ydata(), [0.4, 0.4])
     assert memory.lines[2].get_ydata()[0] == 3.0

@@ -59,8 +59,8 @@ def _speed(axes: Axes, measured: pd.DataFrame, paper: Speed) -> None:
     axes.errorbar(found.index, found["mean"], found["std"], color=BLUE, marker="o", markersize=4.5, capsize=3)
     best = found["mean"].idxmax()
     axes.annotate(
-        f"{_count(found.per_day[best])} events a day", (best, found["mean"][best]), (0, -16), fontsize=8, color=BLUE,
-        textcoords="offset points", ha="right" if best > found.index[0] else "left",
+        f"most: {found['mean'][best]:.3g} (1/s), {_count(found.per_day[best])} a day", (0.98, 0.04), ha="right",
+        xycoords="axes fraction", fontsize=8, color=BLUE,
     )  # fmt: skip
     label = f"paper, A100: {paper.events_per_s:g} (1/s), {_count(paper.events_per_s * SECONDS_A_DAY)} a day"
     axes.axhline(paper.events_per_s, **_PAPER)
@@ -80,7 +80,7 @@ def _memory(axes: Axes, measured: pd.DataFrame, paper: Speed) -> None:
     axes.plot(found.index, found.before_bytes, color=BLUE, linestyle=":", linewidth=1.0, label="before the first pass")
     axes.axhline(paper.memory_gb, **_PAPER, label=f"paper, A100: {paper.memory_gb:g} GB")
     axes.set(ylabel="peak memory (10⁹ bytes)", ylim=(0, 1.25 * max(found.peak_bytes.max(), paper.memory_gb)))
-    axes.legend(fontsize=7, loc="lower right")
+    axes.legend(fontsize=7, loc="best")
 
 
 def _scale(axes: Axes, measured: pd.DataFrame) -> None:
