@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from latex_check import assert_looks_like_latex
-from panda_lartpc.report.tables.write import Layout, Missing, Number, latex, markdown, write_table
+from panda_lartpc.report.tables.write import Layout, Missing, Number, latex, markdown, read_table, write_table
 
 LAYOUT = Layout(
     caption="Table 7: scores at 10 % & more.",
@@ -111,3 +111,15 @@ def test_files_are_the_same_each_time_and_hold_lists_by_spaces(tmp_path):
 def test_rows_that_do_not_fit_the_columns_are_refused():
     with pytest.raises(ValueError, match="row 'one' has 2 entries; expected 3, a column each"):
         Layout("Table 1: x", ["a", "b", "c"], [("", [["one", "two"]])])
+
+
+def test_the_long_form_comes_back_from_its_file(tmp_path):
+    frame = pd.DataFrame(
+        {
+            **{"method": ["a", "b"], "labelled_percent": ["0.10", "100"], "pretrained": ["none", "100"]},
+            **{"percent": [12.3456789, None], "seeds": [(0, 1), ()], "by_seed_percent": [(12.25, 12.5), ()]},
+            **{"runs": [("x/seed-0", "x/seed-1"), ()], "target": ["", "results/{0,1}"]},
+        }
+    )
+    write_table(frame, [LAYOUT], *(tmp_path / f"t.{end}" for end in ("csv", "md", "tex")))
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.csv"), frame.assign(percent=[12.3457, None]))

@@ -16,14 +16,15 @@ def number(line: pd.Series) -> Entry:
     paper = None if pd.isna(line.paper_percent) else line.paper_percent
     if line.target:
         return Missing(paper)
-    return Number(line.percent, line.low_percent, line.high_percent, line.deviation_percent, paper)
+    return Number(line.percent, line.low_percent, line.high_percent, line.deviation_percent, paper, runs=line.runs)
 
 
 def difference(line: pd.Series) -> Entry:
     """A score less that of the row that it is compared with, in percentage points."""
     if pd.isna(line.difference_points):
         return Missing()
-    return Number(line.difference_points, line.difference_low_points, line.difference_high_points, signed=True)
+    values = line.difference_points, line.difference_low_points, line.difference_high_points
+    return Number(*values, signed=True, runs=line.runs)
 
 
 def fraction_columns(lines: pd.DataFrame) -> list[str]:

@@ -99,4 +99,5 @@ def kinematics_layouts(frame: pd.DataFrame) -> list[Layout]:
 
 
 def _entry(line: pd.Series, digits: int) -> Entry:
-    return Number(line.value, line.low, line.high, digits=1 if line.statistic == "coverage" else digits)
+    digits = 1 if line.statistic == "coverage" else digits
+    return Number(line.value, line.low, line.high, digits=digits, runs=line.runs)

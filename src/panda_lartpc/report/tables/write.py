@@ -22,6 +22,7 @@ class Number:
     paper      the paper's value
     signed     a difference: shown with its sign
     digits     after the point
+    runs       folders of the runs that it is made of
     """
 
     value: float
@@ -31,6 +32,7 @@ class Number:
     paper: float | None = None
     signed: bool = False
     digits: int = 1
+    runs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Missing:
 
 
 Entry = str | Number | Missing
+# Columns of the long form that have several values in a field, and those that are text even if they look like numbers.
+_SEVERAL = {"by_seed_percent": float, "seeds": int, "difference_seeds": int, "runs": str, "records": str}
+_TEXTS = ("pretrained", "labelled_percent", "paper_row", "paper_source", "target")
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,18 @@ def write_table(frame: pd.DataFrame, layouts: Sequence[Layout], csv: Path, md: P
             temporary.write_text("\n".join(render(layout) for layout in layouts), encoding="utf-8")
 
 
+def read_table(csv: Path | str) -> pd.DataFrame:
+    """The long form of a table as `write_table` has written it, numbers with six digits."""
+    texts = dict.fromkeys((*_SEVERAL, *_TEXTS), str)
+    frame = pd.read_csv(csv, dtype=texts, keep_default_na=False, na_values=[""])
+    for name in [name for name in texts if name in frame]:
+        frame[name] = frame[name].fillna("")
+    for name, kind in _SEVERAL.items():
+        if name in frame:
+            frame[name] = [tuple(kind(part) for part in field.split()) for field in frame[name]]
+    return frame
+
+
 def markdown(layout: Layout) -> str:
     """The table in Markdown: a value, [its interval], ± its spread over seeds, and the paper's value beside it."""
     lines = [f"**{layout.caption}**", "", _markdown_row(layout.columns)]
@@ -114,7 +131,7 @@ def latex(layout: Layout) -> str:
             lines.append(rf"\multicolumn{{{width}}}{{l}}{{\textit{{{_escaped(heading)}}}}} \\")
         for row in rows:
             lines.append(_latex_row([_latex_entry(entry) for entry in row]))
-            if any(_paper(entry) is not None for entry in row):
+            if any(paper_of(entry) is not None for entry in row):
                 lines.append(_latex_row([r"\quad\textit{paper}", *[_latex_paper(entry) for entry in row[1:]]]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     notes = list(layout.notes)
@@ -133,7 +150,7 @@ def _known(number: float | None) -> bool:
     return number is not None and not math.isnan(number)
 
 
-def _texts(number: Number) -> tuple[str, str, str, str]:
+def number_texts(number: Number) -> tuple[str, str, str, str]:
     """A number, the bounds of its interval, and its spread over seeds as text; what is not known is empty."""
     if not _known(number.value):
         return UNDEFINED, "", "", ""
@@ -144,7 +161,8 @@ def _texts(number: Number) -> tuple[str, str, str, str]:
     return f"{number.value:{form}}", *bounds, spread
 
 
-def _paper(entry: Entry) -> float | None:
+def paper_of(entry: Entry) -> float | None:
+    """The paper's value that stands beside an entry."""
     return None if isinstance(entry, str) else entry.paper
 
 
@@ -157,7 +175,7 @@ def _markdown_entry(entry: Entry) -> str:
         return entry
     text = NOT_RUN
     if isinstance(entry, Number):
-        text, low, high, spread = _texts(entry)
+        text, low, high, spread = number_texts(entry)
         text += f" [{low}, {high}]" if low else ""
         text += f" ± {spread}" if spread else ""
         text = text.replace("-", "−")
@@ -173,7 +191,7 @@ def _latex_entry(entry: Entry) -> str:
         return _escaped(entry)
     if isinstance(entry, Missing):
         return "--"
-    text, low, high, spread = _texts(entry)
+    text, low, high, spread = number_texts(entry)
     if text == UNDEFINED:
         return text
     text += f"_{{{low}}}^{{{high}}}" if low else ""
@@ -182,7 +200,7 @@ def _latex_entry(entry: Entry) -> str:
 
 
 def _latex_paper(entry: Entry) -> str:
-    paper = _paper(entry)
+    paper = paper_of(entry)
     return "" if paper is None else rf"\textit{{{paper:.1f}}}"
 
 
