@@ -58,6 +58,7 @@ def made_up_panoptic_run(
     )
     folder.mkdir(parents=True, exist_ok=True)
     events.to_parquet(folder / "events.parquet")
+    pd.DataFrame({"event_sample": [100, 200], "ari": [0.5, 0.6]}).to_parquet(folder / "validation.parquet")
     if instances is not None:
         instances.to_parquet(folder / "instances.parquet")
     classes = CLASSES[task.removesuffix("-kinematics")]

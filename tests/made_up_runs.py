@@ -11,7 +11,7 @@ from panda_lartpc.report.tables.curves import Curve
 from panda_lartpc.report.tables.runs import Method, Run
 
 SAMPLES = [100, 200, 400]  # event-samples of the validations of made-up curves
-LABELLED = {"0.1": 10, "1": 100, "10": 1000, "100": 10_000}
+LABELLED = {"0.1": 10, "0.4": 40, "1": 100, "10": 1000, "100": 10_000}
 
 
 def confusions(wrong: float, n_events: int = 40, seed: int = 0) -> np.ndarray:

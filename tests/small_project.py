@@ -17,6 +17,7 @@ SETTINGS = (
     "data={source: files, root: events, min_points: 20}",
     "display={split: val, n_events: 2}",
 )
+EVENT_FILES = {"train/a": 3, "train/b": 2, "val/c": 3, "test/d": 2}  # of the shared run, with their events
 
 
 class Project:

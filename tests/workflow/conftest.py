@@ -2,13 +2,12 @@
 
 import pytest
 
-from small_project import Project
+from small_project import EVENT_FILES, Project
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Project:
     """A project whose workflow has run once."""
-    files = {"train/a": 3, "train/b": 2, "val/c": 3, "test/d": 2}
-    project = Project(tmp_path_factory.mktemp("finished"), files)
+    project = Project(tmp_path_factory.mktemp("finished"), EVENT_FILES)
     project.snakemake("all")
     return project

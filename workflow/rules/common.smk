@@ -2,6 +2,7 @@
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -119,6 +120,14 @@ def pretrainings(path):
     return expand(path, study=study.name, n=SNAPSHOTS, **runs)
 
 
+def probes():
+    """Every pre-training's objective, per cent, seed, folder of probes, and file that says which snapshot was selected."""
+    runs = product(study.pretrain.objectives, study.pretrain.fractions, study.pretrain.seeds)
+    for objective, K, s in runs:
+        run = {"study": study.name, "objective": objective, "K": K, "s": s}
+        yield objective, K, s, PROBE.format(**run), f"{PRETRAIN}/selected.json".format(**run)
+
+
 EMBEDDING = "results/{study}/embedding/{init}/seed-{s}"
 MOST = max(study.pretrain.fractions, key=float)
 # The untrained encoder, and one of each objective with the most events and the first seed: name → folder of embeddings.
@@ -201,11 +210,13 @@ PANOPTIC = ("interaction", "particle")
 KINEMATICS = ("particle-kinematics", "interaction-kinematics")
 CURVES = ("semantic", "particle")  # the panels of Figure 10
 MEASURED = ("semantic", "particle" if RUNS["particle"] else "interaction")  # the tasks of Figures 14 and 15
+FINDINGS = ("semantic", "particle")  # what the findings compare, besides probes
 # Tables and figures of fine-tuning, and the tasks that they show.
 EVALUATIONS = {
     **{f"tables/table-{n}.csv": ("semantic",) for n in (1, 2)},
     **{f"tables/table-{n}.csv": PANOPTIC for n in (3, 4)},
     "tables/kinematics.csv": KINEMATICS,
+    "tables/findings.csv": FINDINGS,
     "figures/figure-6.png": ("semantic",),
     **{f"figures/figure-{n}.png": ("particle",) for n in (7, 8)},
     "figures/figure-9.png": ("interaction",),

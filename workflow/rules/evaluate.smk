@@ -116,6 +116,33 @@ rule table_kinematics:
         "../scripts/table_kinematics.py"
 
 
+# What the study finds, beside what was expected: pre-trained against untrained, scratch and masked autoencoding.
+rule table_findings:
+    input:
+        sweep_files(FINDINGS, "metrics.json", "events.parquet", "validation.parquet"),
+        pretrainings(f"{PROBE}/{{n}}.json"),
+        pretrainings(f"{PROBE}/{{n}}.parquet"),
+        pretrainings(f"{PRETRAIN}/selected.json"),
+    output:
+        csv=results("tables/findings.csv"),
+        md=results("tables/findings.md"),
+        tex=results("tables/findings.tex"),
+    log:
+        results("logs/table_findings.log"),
+    benchmark:
+        results("benchmarks/table_findings.tsv")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        runs={task: RUNS[task] for task in FINDINGS},
+        probes=list(probes()),
+        source=source("table_findings.py"),
+    script:
+        "../scripts/table_findings.py"
+
+
 # Macro F1 against the number of labelled events (Figure 6).
 rule figure6:
     input:

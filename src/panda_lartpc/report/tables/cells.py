@@ -59,7 +59,7 @@ def read_cells(runs: Sequence[Run], scoring: Scoring, baseline: Method = BASELIN
 
 def _cell(results: list[Result], baseline: list[Result], scoring: Scoring) -> Cell:
     """Scores of one row at one fraction; an empty baseline gives no difference."""
-    _same_events([*results, *baseline])
+    require_same_events([*results, *baseline])
 
     def over_seeds_mean(sums: NDArray) -> NDArray:
         return scoring.of_sums(sums).mean(axis=1)  # (R, S, C) to (R, N)
@@ -90,7 +90,8 @@ def _generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def _same_events(results: list[Result]) -> None:
+def require_same_events(results: Sequence[Result]) -> None:
+    """Raise ValueError if runs that are compared were tested on different events."""
     first = results[0]
     for other in results[1:]:
         if not np.array_equal(first.names, other.names):
