@@ -33,6 +33,7 @@ include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/plan.smk"
 
 
 localrules:
@@ -48,8 +49,7 @@ rule all:
         results("events.html"),
         results("simulation.html") if study.data.source == "simulated" else [],
         pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
-        embedding_results(),
-        [*method_figures(), *evaluations()],
+        [*embedding_results(), *method_figures(), *evaluations()],
         results("records/tracked.json"),
 
 

@@ -1,0 +1,58 @@
+"""Before days are spent: what a study costs, and whether the cluster can run it. Targets by their names, never in `all`."""
+
+from snakemake.iocontainers import InputFiles, Wildcards
+
+# Rules whose jobs a cluster gets, with wildcards that stand for all of their jobs.
+SUBMITTED = {
+    **({"simulate": {}, "validate_simulation": {}} if study.data.source == "simulated" else {}),
+    **{name: {} for name in ("ingest", "threshold", "pretrain", "probe", "embed", "tsne", "table_embedding")},
+    **{f"finetune {task}": {"task": task} for task in RUNS if RUNS[task] and task not in KINEMATICS},
+    **{f"finetune_kinematics {task}": {"task": task} for task in KINEMATICS if RUNS[task]},
+    **({"predictions": {}, "throughput": {}} if any(RUNS.values()) else {}),
+}
+
+
+def asked_for(name):
+    """What the profile asks a cluster for on the first attempt: resources by name."""
+    wildcards = Wildcards(fromdict={"study": study.name, **SUBMITTED[name]})
+    resources = getattr(rules, name.split()[0]).rule.expand_resources(wildcards, InputFiles(), attempt=1)
+    return {key: value for key, value in resources.items() if isinstance(value, (int, str))}
+
+
+def planned_work():
+    """What `cost_plan` counts."""
+    n_files = sum(map(len, FILES.values()))
+    folders = {tuple(run[-1].split("/")[2:]) for task in RUNS for run in RUNS[task]}  # finetune/task/init/ending/...
+    n_pretrainings = len(pretrainings(f"{PRETRAIN}/metrics.parquet"))
+    return {
+        "jobs": {
+            "simulate": n_files if study.data.source == "simulated" else 0,
+            "ingest": n_files,
+            "threshold": len(SPLITS),
+            "probe": n_pretrainings,
+            "embed": len(EMBEDDED),
+            "predictions": int(any(RUNS.values())),
+        },
+        "runs": [parts[1:4] for parts in sorted(folders)],
+        "files": {split: list(FILES[split].values()) for split in SPLITS} if study.data.source == "files" else {},
+        "devices": {
+            name.split()[-1]: asked_for(name).get("processes", 1)
+            for name in SUBMITTED
+            if name.startswith(("pretrain", "finetune"))
+        },
+    }
+
+
+# Jobs, GPU-hours and storage of each stage.
+rule cost_plan:
+    log:
+        results("logs/cost_plan.log"),
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        work=lambda wildcards: planned_work(),
+        source=source("cost_plan.py"),
+    script:
+        "../scripts/cost_plan.py"
