@@ -10,6 +10,7 @@ from panda_lartpc.provenance import source_digest
 from panda_lartpc.report.tables.runs import as_runs, shown_run
 from panda_lartpc.settings.finetune import Task
 from panda_lartpc.settings.task import FROM_RANDOM, split_budget
+from panda_lartpc.training.study_progress import watch
 from panda_lartpc.training.tracking import prepare_tracking
 
 SPLITS = ("train", "val", "test")
@@ -24,6 +25,14 @@ def source(script):
 def results(path):
     """A file or store of this study."""
     return f"results/{study.name}/{path}"
+
+
+def closing_lines():
+    """Where the report is, or the pages of a study that has none yet."""
+    report = Path(results("report.html"))
+    pages = [report] if report.exists() else sorted(Path(results("")).glob("*.html"))
+    shown = [f"  {page.absolute().as_uri()}" for page in pages]
+    return ["Done. Open in a browser:", *shown] if shown else [f"Done. The results: {results('')}"]
 
 
 def stores(path):

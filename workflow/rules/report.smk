@@ -89,3 +89,13 @@ use rule track as mlflow_import with:
 # Jobs that made the database side by side would spoil it.
 onstart:
     prepare_tracking(DATABASE)
+    watch(workflow)
+
+
+onsuccess:
+    print("", *closing_lines(), sep="\n", file=sys.stderr)
+
+
+onerror:
+    print("", f"Not finished. The logs of all jobs: {results('logs/')}", sep="\n", file=sys.stderr)
+    print("Trainings keep their state: the same command goes on from there.", file=sys.stderr)
