@@ -29,8 +29,8 @@ def results(path):
 
 def closing_lines():
     """Where the report is, or the pages of a study that has none yet."""
-    report = Path(results("report.html"))
-    pages = [report] if report.exists() else sorted(Path(results("")).glob("*.html"))
+    page = Path(results("report.html"))
+    pages = [page] if page.exists() else sorted(Path(results("")).glob("*.html"))
     shown = [f"  {page.absolute().as_uri()}" for page in pages]
     return ["Done. Open in a browser:", *shown] if shown else [f"Done. The results: {results('')}"]
 
