@@ -65,7 +65,7 @@ def arguments(stores, folder, initialisation="scratch", adaptation="full", perce
         **{
             "record": folder / "record.json",
             "database": folder / "mlflow.db",
-            "log": folder / "log",
+            "log-file": folder / "log",
             "source": "s" * 64,
         },
         **{"processes": 1, "workers": 0, **stores, **more},

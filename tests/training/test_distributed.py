@@ -1,9 +1,11 @@
 """Processes know who they are, and tell each other what they must."""
 
 import json
+from importlib import import_module
 
 import pytest
 import torch
+from torch.distributed.run import get_args_parser
 
 from panda_lartpc.training.distributed import World, any_process, start_processes, step_generator, sum_over_processes
 from tiny_training import PATIENCE_S, start_two, tell_each_other
@@ -54,3 +56,12 @@ def test_noise_of_a_step_is_a_function_of_seed_event_sample_and_process():
     drawn = {noise(seed, sample, world) for seed in (0, 1) for sample in (0, 1, 48) for world in worlds}
     assert len(drawn) == 12
     assert noise(1, 48, worlds[1]) in drawn
+
+
+@pytest.mark.parametrize("door", ["pretraining", "tasks"])
+def test_torchrun_leaves_the_options_of_a_training_to_it(door):
+    parser = import_module(f"panda_lartpc.{door}.run")._parser()
+    given = [option for action in parser._actions for option in action.option_strings if option.startswith("--")]
+    taken = get_args_parser().parse_args(["--nproc-per-node", "2", "-m", "door", *given])
+    assert "--log-file" in given
+    assert taken.training_script_args == given

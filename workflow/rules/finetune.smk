@@ -37,7 +37,7 @@ rule finetune:
         " --percent {wildcards.K} --seed {wildcards.s} --settings {params.settings:q} --train {input.train}"
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
         " --record {params.outputs}/metrics.json --study {wildcards.study} --database results/mlflow.db"
-        " --source {params.source} --log {log} --processes {resources.processes} --workers {resources.workers}"
+        " --source {params.source} --log-file {log} --processes {resources.processes} --workers {resources.workers}"
 
 
 # The same with momentum, direction and vertex, and a table of the instances that were found.

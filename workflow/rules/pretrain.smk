@@ -31,7 +31,7 @@ rule pretrain:
         " --objective {wildcards.objective} --percent {wildcards.K}"
         " --seed {wildcards.s} --settings {params.settings:q} --points {input.points} --state {params.state}"
         " --outputs $(dirname {output.metrics}) --record {output.record} --study {wildcards.study}"
-        " --database results/mlflow.db --source {params.source} --log {log}"
+        " --database results/mlflow.db --source {params.source} --log-file {log}"
         " --processes {resources.processes} --workers {resources.workers}"
 
 

@@ -226,7 +226,7 @@ def _card(job: Job, trainee: AdaptedNetwork, metrics: dict[str, float]) -> Card:
 def main(arguments: list[str] | None = None) -> None:
     """Run what the command line asks for."""
     given = vars(_parser().parse_args(arguments))
-    processes, log_file = given.pop("processes"), given.pop("log")
+    processes, log_file = given.pop("processes"), given.pop("log_file")
     settings = read_section(RunSettings, json.loads(given.pop("settings")))
     with script_log(log_file), start_processes(processes) as world:
         finetune(Job(**given, settings=settings), world)
@@ -253,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
         ("study", str, "experiment in MLflow"),
         ("database", Path, "sqlite file of MLflow, unless MLFLOW_TRACKING_URI names a server"),
         ("source", str, "source digest of this module"),
-        ("log", Path, "log file"),
+        ("log-file", Path, "log file"),  # torchrun cannot tell `--log` from options of its own
         ("processes", int, "processes that share each batch, one for each device"),
         ("workers", int, "processes that read events; 0: none besides the training process"),
     ):

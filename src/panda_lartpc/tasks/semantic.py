@@ -12,7 +12,7 @@ from panda_lartpc.settings.task import Adaptation, AdaptationSettings
 from panda_lartpc.tasks.adaptation import AdaptedNetwork
 from panda_lartpc.tasks.labelled import LabelledBatch
 from panda_lartpc.tasks.networks import SegmentationNetwork
-from panda_lartpc.training.distributed import World
+from panda_lartpc.training.distributed import World, rows_of_processes
 
 # Stages of the decoder count from the finest, which runs last: so the block next to the encoder learns fastest and the
 # one next to the head slowest (published code).
@@ -43,11 +43,10 @@ class SemanticTraining(AdaptedNetwork):
         progress  share of the run's event-samples shown before this batch, in [0, 1]
         returns   loss, gradient_norm and lr (`descend`), whose means over the processes are those of the whole batch
 
-        Cross-entropy is the mean over the points of the whole batch, however many processes share it. The Lovász loss,
-        which is no sum over points, is the mean over the processes of that of their shares.
+        Cross-entropy and the Lovász loss are those of all points of the batch, however many processes share it.
         """
-        logits = self.predict(batch.plan, batch.features, batch.pyramid)
-        loss = segmentation_loss(logits, batch.truth, self._lovasz_weight, self.share(batch.n_points))
+        logits, share = self.predict(batch.plan, batch.features, batch.pyramid), self.share(batch.n_points)
+        loss = segmentation_loss(logits, batch.truth, self._lovasz_weight, share, rows_of_processes)
         return self.descend(loss, progress)
 
 

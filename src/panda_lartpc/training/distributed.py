@@ -81,6 +81,28 @@ def sum_over_processes(values: Tensor) -> Tensor:
     return total
 
 
+def rows_of_processes(rows: Tensor) -> Tensor:
+    """Rows (N, ...) of all processes, one after the other, on each of them; the input itself where there is one.
+
+    N may differ between processes. Gradients reach a process's own rows alone, times the number of processes: where all
+    compute the same of all rows, the mean over the processes of their gradients is then the gradient of that.
+    """
+    if not distributed.is_initialized():
+        return rows
+    rank, size = distributed.get_rank(), distributed.get_world_size()
+    counts = torch.zeros(size, dtype=torch.long, device=rows.device)
+    counts[rank] = len(rows)
+    distributed.all_reduce(counts)
+    own = rows.detach()
+    padded = own.new_zeros(int(counts.max()), *own.shape[1:])
+    padded[: len(own)] = own
+    parts = [torch.empty_like(padded) for _ in range(size)]
+    distributed.all_gather(parts, padded)
+    parts = [part[:count] for part, count in zip(parts, counts.tolist(), strict=True)]
+    parts[rank] = own + size * (rows - own)  # the same numbers
+    return torch.cat(parts)
+
+
 def any_process(flag: bool) -> bool:
     """Whether `flag` is set on any process; all must ask. Costs about 0.1 ms and does not wait for GPUs."""
     if not distributed.is_initialized():
