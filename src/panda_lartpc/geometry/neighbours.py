@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from panda_lartpc.geometry.sorting import ascending, places
+
 # Offset k of the kernel is (dx, dy, dz) + 1 in base 3, as in a weight of shape (C_out, 3, 3, 3, C_in): 13 is the
 # centre, and 26 - k is the opposite of k, so the first 13 tell all.
 N_OFFSETS = 27
@@ -39,13 +41,13 @@ def find_neighbours(cell: Tensor, event: Tensor, depth: int) -> Neighbours:
     offset, target, source = _first_half(cell, event, depth)
     offset = torch.cat([offset, N_OFFSETS - 1 - offset])
     target, source = torch.cat([target, source]), torch.cat([source, target])
-    by_offset = (offset * len(cell) + target).argsort()
+    by_offset = ascending(offset * len(cell) + target)
     target, source = target[by_offset], source[by_offset]
     return Neighbours(
         source=source,
         target=target,
         count=tuple(torch.bincount(offset, minlength=N_OFFSETS).tolist()),
-        bag=target.argsort(stable=True),
+        bag=ascending(target),
         bag_start=pad(torch.bincount(target, minlength=len(cell)).cumsum(0), (1, 0)),
     )
 
@@ -58,10 +60,12 @@ def _first_half(cell: Tensor, event: Tensor, depth: int) -> tuple[Tensor, Tensor
     """
     bits = depth + 1
     x, y, z = (cell.long() + 1).unbind(1)
-    key, row = (event << 3 * bits | x << 2 * bits | y << bits | z).sort()
+    key = event << 3 * bits | x << 2 * bits | y << bits | z
+    row = ascending(key)
+    key = key[row]
     columns = torch.tensor([(dx << 2 * bits) + (dy << bits) for dx, dy in ((-1, -1), (-1, 0), (-1, 1), (0, -1))])
     lowest = key + columns.to(key.device)[:, None] - 1  # (4, M), key of the first of the three
-    place = torch.searchsorted(key, lowest)[:, None] + torch.arange(3, device=key.device).view(3, 1)  # (4, 3, M)
+    place = places(key, lowest)[:, None] + torch.arange(3, device=key.device).view(3, 1)  # (4, 3, M)
     beyond = key.new_full((3,), torch.iinfo(key.dtype).max)
     above = torch.cat([key, beyond])[place] - lowest[:, None]
     column, nth, target = (above < 3).nonzero(as_tuple=True)

@@ -13,6 +13,7 @@ from panda_lartpc.geometry.neighbours import Neighbours, find_neighbours
 from panda_lartpc.geometry.packing import packed, unpacked
 from panda_lartpc.geometry.patches import Patches, cut_patches
 from panda_lartpc.geometry.runs import Runs, runs_of_equal
+from panda_lartpc.geometry.sorting import ascending
 from panda_lartpc.settings.model import GeometrySettings
 
 
@@ -88,17 +89,20 @@ class Pyramid:
         shifts = _check_arguments(cell, offset, depth, strides, orders, patch_size)
         offset, event = offset.long(), event_of_point(offset, len(cell))
         _check_cells(cell, event, depth)
-        key, source = (event << 3 * depth | z_code(cell)).sort(stable=True)
-        cell = cell.long()[source]
-        codes = torch.stack([event << 3 * depth | curve_code(cell, depth, curve) for curve in orders])  # (O, N)
-        order = codes.argsort(dim=1, stable=True)  # sorting by event above left `event` as it is
+        key = event << 3 * depth | z_code(cell)
+        source = ascending(key)
+        key, cell = key[source], cell.long()[source]
+        # Sorting by event above left `event` as it is.
+        order = torch.stack(
+            [ascending(event << 3 * depth | curve_code(cell, depth, curve)) for curve in orders]
+        )  # (O, N)
         levels = [_level(key, cell, offset, depth, order, patch_size, None)]
         for shift in shifts:
             key = key >> 3 * shift
             pool = runs_of_equal(key)
             key = key[pool.start[:-1]]
             levels.append(_coarser(levels[-1], pool, key, shift, patch_size))
-        return cls(source, source.argsort(), tuple(levels))
+        return cls(source, ascending(source), tuple(levels))
 
     def __reduce__(self) -> tuple:
         # One tensor instead of sixty: each that is sent to another process keeps a file open.

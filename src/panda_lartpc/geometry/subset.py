@@ -8,6 +8,7 @@ from panda_lartpc.geometry.neighbours import N_OFFSETS, Neighbours
 from panda_lartpc.geometry.patches import cut_patches
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs, runs_of_equal
+from panda_lartpc.geometry.sorting import ascending
 
 
 def subset(pyramid: Pyramid, kept: Tensor) -> tuple[Pyramid, tuple[Tensor, ...]]:
@@ -65,6 +66,6 @@ def _pairs(neighbours: Neighbours, kept: Tensor) -> Neighbours:
         source=row[neighbours.source[both]],
         target=target,
         count=tuple(torch.bincount(offset, minlength=N_OFFSETS).tolist()),
-        bag=target.argsort(stable=True),
+        bag=ascending(target),
         bag_start=pad(torch.bincount(target, minlength=n_cells).cumsum(0), (1, 0)),
     )

@@ -86,13 +86,21 @@ class _GatherMultiplyScatter(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         values, weight = ctx.saved_tensors
-        grad = grad.contiguous()
+        neighbours, grad = ctx.neighbours, grad.contiguous()
         kernel = weight.flatten(1, 3)  # (C_out, 27, C_in)
         # What p read from q at offset k, q reads from p at the opposite offset: the same pairs, the mirrored kernel.
-        mirrored = [kernel[:, N_OFFSETS - 1 - k] for k in range(N_OFFSETS)]
-        grad_values = _correlate(grad, mirrored, ctx.neighbours) if ctx.needs_input_grad[0] else None
-        grad_weight = _grad_weight(values, grad, ctx.neighbours) if ctx.needs_input_grad[1] else None
-        return grad_values, grad_weight.view_as(weight) if grad_weight is not None else None, None
+        grad_values = grad @ kernel[:, CENTRE]
+        grad_weight = kernel.new_zeros(kernel.shape)
+        grad_weight[:, CENTRE] = grad.T @ values
+        product = grad.new_empty(len(neighbours.source), kernel.shape[2])  # (P, C_in)
+        parts = (rows.split(neighbours.count) for rows in (neighbours.source, neighbours.target, product))
+        for k, (source, target, part) in enumerate(zip(*parts, strict=True)):
+            if len(source):
+                at_source = grad.index_select(0, source)
+                torch.mm(at_source, kernel[:, N_OFFSETS - 1 - k], out=part)
+                grad_weight[:, N_OFFSETS - 1 - k] = at_source.T @ values.index_select(0, target)
+        grad_values += bag_sum(product, neighbours.bag, neighbours.bag_start)
+        return grad_values, grad_weight.view_as(weight), None
 
 
 def _correlate(values: Tensor, matrices: list[Tensor], neighbours: Neighbours) -> Tensor:
@@ -106,14 +114,3 @@ def _correlate(values: Tensor, matrices: list[Tensor], neighbours: Neighbours) -
         if len(source):
             torch.mm(values.index_select(0, source), matrix, out=part)
     return result.add_(bag_sum(product, neighbours.bag, neighbours.bag_start))
-
-
-def _grad_weight(values: Tensor, grad: Tensor, neighbours: Neighbours) -> Tensor:
-    """Gradient of the kernel, (C_out, 27, C_in), from features (M, C_in) and the gradient of the result (M, C_out)."""
-    result = values.new_zeros(grad.shape[1], N_OFFSETS, values.shape[1])
-    result[:, CENTRE] = grad.T @ values
-    pairs = zip(neighbours.source.split(neighbours.count), neighbours.target.split(neighbours.count), strict=True)
-    for k, (source, target) in enumerate(pairs):
-        if len(source):
-            result[:, k] = grad.index_select(0, target).T @ values.index_select(0, source)
-    return result
