@@ -18,7 +18,7 @@ def arguments(store, folder, objective="distillation", distillation=None, **chan
     given = {
         **{"objective": objective, "percent": "100", "seed": 1, "points": store, "source": "s" * 64},
         **{"settings": json.dumps(plain | {"data": {"labelled": "first"}}), "state": folder / "state"},
-        **{"outputs": folder / "out", "record": folder / "record.json", "log": folder / "log"},
+        **{"outputs": folder / "out", "record": folder / "record.json", "log-file": folder / "log"},
         **{"study": "test", "database": store.parent / "mlflow.db", "processes": 1, "workers": 0},
     }
     return [word for name, value in given.items() for word in (f"--{name}", str(value))]
