@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from panda_lartpc.data import ingest
 from panda_lartpc.data.columns import Columns
 from panda_lartpc.data.events import RawEvent
 from panda_lartpc.data.ingest import ingest_file
@@ -85,6 +86,24 @@ def test_columns_take_the_smallest_exact_type(tmp_path):
     assert "point_deposit" in b.attributes["columns"]
 
 
+def test_types_are_widened_for_later_events(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(ingest, "BLOCK_EVENTS", 2)
+    events = [make_event(seed) for seed in range(10)]
+    for event in events:
+        event.point[:, 6] //= 10  # below 32,768
+    events[3].cluster[1:, 2] = 300  # groups no longer fit 8 bits
+    events[5].point[1, 6] = 0.5  # electrons are no longer whole
+    events[8].point[1, 4] = 0.25  # a deposit is not the value
+    with caplog.at_level(logging.INFO):
+        ingest.ingest_file(write_h5(tmp_path / "late.h5", events), tmp_path / "late.zarr", "stop")
+    assert caplog.text.count("begun again") == 3
+    assert all(same_bits(*pair) for pair in zip(RawStore(tmp_path / "late.zarr").raw_events(), events, strict=True))
+    monkeypatch.setattr(ingest, "BLOCK_EVENTS", 128)
+    ingest.ingest_file(write_h5(tmp_path / "early.h5", events[::-1]), tmp_path / "early.zarr", "stop")
+    a, b = (RawStore(tmp_path / name).attributes for name in ("late.zarr", "early.zarr"))
+    assert a["tables"] == b["tables"]
+
+
 def test_the_store_tells_where_it_came_from(tmp_path):
     path = write_h5(tmp_path / "file.h5", [make_event()])
     ingest_file(path, tmp_path / "file.zarr", "stop")
@@ -101,11 +120,11 @@ def break_event(events: list[RawEvent], row: int) -> list[RawEvent]:
     return [*events[:row], replace(events[row], point=point), *events[row + 1 :]]
 
 
-def test_a_bad_event_stops_the_job_before_anything_is_written(tmp_path):
+def test_a_bad_event_stops_the_job_and_nothing_stays_behind(tmp_path):
     path = write_h5(tmp_path / "in/file.h5", break_event([make_event(seed) for seed in range(200)], 150))
     with pytest.raises(BadEvent, match=r"file\.h5: event 150: column value of point is -1.0 MeV in row 5"):
         ingest_file(path, tmp_path / "out/file.zarr", "stop")
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_bad_events_are_skipped_on_demand_counted_and_named(tmp_path, caplog):

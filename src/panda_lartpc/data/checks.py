@@ -45,6 +45,8 @@ def _check_clusters(event: RawEvent, where: str) -> None:
 
 def _check_energies(event: RawEvent, where: str) -> None:
     value = event.point[:, POINT_COLUMNS.index("value")]
+    if len(value) and value.min() >= 0 and value.max() < np.inf:  # NaN is neither
+        return
     bad = np.flatnonzero(~(np.isfinite(value) & (value >= 0)))
     if len(bad):
         _fail(
@@ -54,20 +56,21 @@ def _check_energies(event: RawEvent, where: str) -> None:
 
 
 def _check_positions(event: RawEvent, where: str) -> None:
-    position = event.point[:, :3]
-    valid = (position >= 0) & (position < N_VOXELS) & (position == np.floor(position))
+    position = np.ascontiguousarray(event.point[:, :3].T)  # (3, N)
+    with np.errstate(invalid="ignore"):  # what is no number differs from any integer
+        voxel = position.astype(np.int32)
+    valid = (voxel == position) & (voxel >= 0) & (voxel < N_VOXELS)
     if not valid.all():
-        row, axis = np.argwhere(~valid)[0]
+        row, axis = np.argwhere(~valid.T)[0]
         _fail(
             where,
-            f"column {POINT_COLUMNS[axis]} of point is {position[row, axis]} in row {row}, expected a whole "
+            f"column {POINT_COLUMNS[axis]} of point is {position[axis, row]} in row {row}, expected a whole "
             f"voxel index in [0, {N_VOXELS - 1}]",
         )
-    cell = position.astype(np.int64) @ np.array([N_VOXELS**2, N_VOXELS, 1])
-    order = np.argsort(cell, kind="stable")
-    twice = np.flatnonzero(np.diff(cell[order]) == 0)
-    if len(twice):
+    cell = (voxel[0] * N_VOXELS + voxel[1]) * N_VOXELS + voxel[2]
+    in_order = np.sort(cell)
+    if (in_order[1:] == in_order[:-1]).any():
+        order = np.argsort(cell, kind="stable")
+        twice = np.flatnonzero(np.diff(cell[order]) == 0)
         a, b = order[twice[0]], order[twice[0] + 1]
-        _fail(
-            where, f"rows {a} and {b} of point share voxel {position[a].astype(int).tolist()}, expected one row a voxel"
-        )
+        _fail(where, f"rows {a} and {b} of point share voxel {voxel[:, a].tolist()}, expected one row a voxel")

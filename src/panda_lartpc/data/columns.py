@@ -9,20 +9,26 @@ import hashlib
 import os
 import secrets
 import shutil
+from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
-CHUNK_ROWS = 2**16  # 65,536: random and sequential reads are both near their best (benchmarks/storage.py)
-SHARD_ROWS = (
-    2**24
-)  # 16.8 million: 120,000 events of 4,300 points fill 31 shards a column; the memory of a writer follows it
+from panda_lartpc.data.shards import Codec, ShardReader, ShardWriter
+
+# 16,384 rows: a chunk is decoded within a core's own cache, and a block of events wastes little of its first and last.
+CHUNK_ROWS = 2**14
+SHARD_ROWS = 2**24  # 16.8 million: 120,000 events of 4,300 points fill 31 shards a column
+VERIFIED_ROWS = 2**20  # read back at a time
+APPENDS_WAITING = 4  # that may wait for the codec: what a writer keeps in memory
 FORMAT = "panda_lartpc columns 1"
+SMALL: Codec = ("zstd", 3)
+FAST: Codec = ("lz4", 5)  # read twice as fast, a few per cent larger
 
 
 class BadStore(ValueError):
@@ -30,65 +36,65 @@ class BadStore(ValueError):
 
 
 class ColumnWriter:
-    """Appends rows to the columns of a new store. Rows wait in memory until they fill a shard."""
+    """Appends rows to the columns of a new store. A thread of its own encodes them, while the next ones are made.
 
-    def __init__(self, group: zarr.Group):
-        self._group = group
-        self._arrays: dict[str, zarr.Array] = {}
-        self._pending: dict[str, list[NDArray]] = {}
-        self._n_pending: dict[str, int] = {}
+    group  folder of the new store
+    codec  of all columns
+    """
+
+    def __init__(self, group: Path, codec: Codec):
+        self._group, self._codec = group, codec
+        self._arrays: dict[str, ShardWriter] = {}
         self._sha = {}
         self._attributes: dict[str, object] = {}
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._appends: deque[Future] = deque()
 
     def append(self, columns: Mapping[str, NDArray]) -> None:
-        """Append rows, (N,) or (N, k), to each named column; a column's first rows fix its type and k."""
-        for name, values in columns.items():
-            if name not in self._pending:
-                self._create(name, values.dtype, values.shape[1:])
-            self._pending[name].append(np.ascontiguousarray(values))
-            self._n_pending[name] += len(values)
-            if self._n_pending[name] >= SHARD_ROWS:
-                self._flush(name, whole_shards=True)
+        """Append rows, (N,) or (N, k), to each named column; a column's first rows fix its type and k.
+
+        The arrays must not be changed afterwards. Raises OSError if the disk refuses these rows or earlier ones.
+        """
+        self._appends.append(self._thread.submit(self._write, columns))
+        while len(self._appends) > APPENDS_WAITING:
+            self._appends.popleft().result()
 
     def describe(self, **attributes: object) -> None:
         """Add attributes (plain values) to those that the store will carry."""
         self._attributes.update(attributes)
 
-    def _create(self, name: str, dtype: np.dtype, width: tuple[int, ...]) -> None:
-        self._arrays[name] = self._group.create_array(
-            name,
-            shape=(0, *width),
-            dtype=dtype,
-            chunks=(CHUNK_ROWS, *width),
-            shards=(SHARD_ROWS, *width),
-            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()],
-            config={"write_empty_chunks": True},  # else a lost shard would read as zeros
-        )
-        self._pending[name], self._n_pending[name], self._sha[name] = [], 0, hashlib.sha256()
-
-    def _flush(self, name: str, whole_shards: bool) -> None:
-        rows = np.concatenate(self._pending[name])
-        n_now = len(rows) // SHARD_ROWS * SHARD_ROWS if whole_shards else len(rows)
-        array = self._arrays[name]
-        start = array.shape[0]
-        array.resize((start + n_now, *rows.shape[1:]))
-        array[start:] = rows[:n_now]
-        self._sha[name].update(rows[:n_now].data)
-        self._pending[name], self._n_pending[name] = [rows[n_now:].copy()], len(rows) - n_now
+    def _write(self, columns: Mapping[str, NDArray]) -> None:
+        for name, values in columns.items():
+            rows = np.ascontiguousarray(values)
+            if name not in self._arrays:
+                self._arrays[name] = ShardWriter(self._group / name, rows, self._codec, CHUNK_ROWS, SHARD_ROWS)
+                self._sha[name] = hashlib.sha256()
+            self._arrays[name].append(rows)
+            self._sha[name].update(rows.data)
 
     def finish(self) -> None:
         """Write what still waits, then the attributes: a store without them is not whole."""
-        for name in self._pending:
-            self._flush(name, whole_shards=False)
+        while self._appends:
+            self._appends.popleft().result()
+        for array in self._arrays.values():
+            array.finish()
         columns = {
-            name: {"rows": self._arrays[name].shape[0], "sha256": sha.hexdigest()} for name, sha in self._sha.items()
+            name: {"rows": self._arrays[name].n_rows, "sha256": sha.hexdigest()} for name, sha in self._sha.items()
         }
-        self._group.update_attributes({"format": FORMAT, **self._attributes, "columns": columns})
+        zarr.create_group(self._group, attributes={"format": FORMAT, **self._attributes, "columns": columns})
+
+    def close(self) -> None:
+        """Leave the thread and all files, whether all is written or not."""
+        self._thread.shutdown(cancel_futures=True)
+        for array in self._arrays.values():
+            array.close()
 
 
 @contextmanager
-def new_store(path: Path | str) -> Iterator[ColumnWriter]:
+def new_store(path: Path | str, codec: Codec = SMALL) -> Iterator[ColumnWriter]:
     """Write a store whole or not at all: it is made under a temporary name, read back, and then renamed.
+
+    codec  SMALL, or FAST for a store that is read again and again
 
     Raises OSError naming the store if the disk refuses; the unfinished store is removed.
     """
@@ -97,10 +103,11 @@ def new_store(path: Path | str) -> Iterator[ColumnWriter]:
     for leftover in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # of a writer that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     temporary = path.with_name(f".{path.stem}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    temporary.mkdir()
     try:
-        writer = ColumnWriter(zarr.create_group(temporary))
-        yield writer
-        writer.finish()
+        with closing(ColumnWriter(temporary, codec)) as writer:
+            yield writer
+            writer.finish()
         verify_store(temporary)
         _sync_tree(temporary)
         if path.exists():
@@ -133,7 +140,7 @@ class Columns:
                 f"{self.path}: format is {self.attributes.get('format')!r}, expected {FORMAT!r}; the store was not "
                 "finished, or is of another version: delete it and make it again"
             )
-        self._arrays: dict[str, zarr.Array] = {}
+        self._arrays: dict[str, ShardReader] = {}
         for name, column in self.attributes["columns"].items():
             shards = -(-column["rows"] // SHARD_ROWS)
             missing = [s for s in range(shards) if not (self.path / name / "c" / str(s)).exists()]
@@ -150,9 +157,9 @@ class Columns:
     def read(self, name: str, start: int = 0, stop: int | None = None) -> NDArray:
         """Rows `start` to `stop` of a column. Raises BadStore if their checksums do not match."""
         if name not in self._arrays:
-            self._arrays[name] = zarr.open_array(self.path / name, mode="r")
+            self._arrays[name] = ShardReader(self.path / name)
         try:
-            return self._arrays[name][start:stop]
+            return self._arrays[name].read(start, stop)
         except (ValueError, RuntimeError) as error:
             raise BadStore(
                 f"{self.path}: column {name}, rows {start} to {stop}: {error}; "
@@ -165,8 +172,8 @@ def verify_store(path: Path | str) -> None:
     store = Columns(path)
     for name, column in store.attributes["columns"].items():
         sha = hashlib.sha256()
-        for start in range(0, column["rows"], SHARD_ROWS):
-            sha.update(np.ascontiguousarray(store.read(name, start, start + SHARD_ROWS)).data)
+        for start in range(0, column["rows"], VERIFIED_ROWS):
+            sha.update(store.read(name, start, start + VERIFIED_ROWS).data)
         if sha.hexdigest() != column["sha256"]:
             raise BadStore(f"{path}: column {name} reads back with another SHA-256; the disk or its memory is faulty")
 

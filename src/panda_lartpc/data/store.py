@@ -10,6 +10,14 @@ from panda_lartpc.data.columns import BadStore, Columns, ColumnWriter
 from panda_lartpc.data.events import Event, Particles
 from panda_lartpc.data.raw_store import pack_names, unpack_names
 
+# Labels of the points: types in the store, and in an Event.
+LABELS = {
+    "motif": (np.int8, np.int8),
+    "species": (np.int8, np.int8),
+    "particle": (np.int16, np.int32),
+    "interaction": (np.int16, np.int32),
+}
+
 
 class PointWriter:
     """Appends events to a new point store."""
@@ -32,7 +40,10 @@ class PointWriter:
             {
                 "position": np.concatenate([event.position_vox for event in events]).astype(np.int16),
                 "energy": np.concatenate([event.energy_mev for event in events]).astype(np.float32),
-                "label": np.concatenate([_point_labels(event) for event in events]),
+                **{
+                    name: np.concatenate([getattr(event, name) for event in events]).astype(stored)
+                    for name, (stored, _) in LABELS.items()
+                },
                 "particle_label": np.concatenate([_labels(table) for table in tables]),
                 "particle_truth": np.concatenate([_truth(table) for table in tables]),
             }
@@ -86,11 +97,12 @@ class PointStore:
         """Events `first` to `last`, read at once: far cheaper than one by one."""
         point = (int(self.offset[first]), int(self.offset[last]))
         truth = (int(self._particle_offset[first]), int(self._particle_offset[last]))
-        position, energy, label = (self._columns.read(name, *point) for name in ("position", "energy", "label"))
-        position = position.astype(np.float32)
-        motif, species = (np.ascontiguousarray(label[:, i], dtype=np.int8) for i in (0, 1))
-        particle, interaction = (np.ascontiguousarray(label[:, i], dtype=np.int32) for i in (2, 3))
-        labels, numbers = (self._columns.read(name, *truth) for name in ("particle_label", "particle_truth"))
+        position = self._columns.read("position", *point).astype(np.float32)
+        energy = self._columns.read("energy", *point)
+        labels = {
+            name: self._columns.read(name, *point).astype(given, copy=False) for name, (_, given) in LABELS.items()
+        }
+        particles = _particles(*(self._columns.read(name, *truth) for name in ("particle_label", "particle_truth")))
         names = unpack_names(self._columns.read("name", first, last))
         events = []
         for i in range(first, last):
@@ -101,19 +113,11 @@ class PointStore:
                     name=names[i - first],
                     position_vox=position[rows],
                     energy_mev=energy[rows],
-                    motif=motif[rows],
-                    species=species[rows],
-                    particle=particle[rows],
-                    interaction=interaction[rows],
-                    particles=_particles(labels[table], numbers[table]),
+                    **{name: values[rows] for name, values in labels.items()},
+                    particles=Particles(**{name: values[table] for name, values in particles.items()}),
                 )
             )
         return events
-
-
-def _point_labels(event: Event) -> NDArray[np.int16]:
-    # One column, since the reader spends as much on each column as on its bytes.
-    return np.column_stack([event.motif, event.species, event.particle, event.interaction]).astype(np.int16)
 
 
 def _labels(table: Particles) -> NDArray[np.int16]:
@@ -124,13 +128,14 @@ def _truth(table: Particles) -> NDArray[np.float32]:
     return np.column_stack([table.mass_mev, table.momentum_gev, table.direction, table.vertex_vox]).astype(np.float32)
 
 
-def _particles(labels: NDArray[np.int16], truth: NDArray[np.float32]) -> Particles:
-    return Particles(
-        species=labels[:, 0].astype(np.int8),
-        interaction=labels[:, 1].astype(np.int32),
-        mass_mev=truth[:, 0],
-        momentum_gev=truth[:, 1],
-        direction=truth[:, 2:5],
-        vertex_vox=truth[:, 5:8],
-        primary=labels[:, 2].astype(np.int8),
-    )
+def _particles(labels: NDArray[np.int16], truth: NDArray[np.float32]) -> dict[str, NDArray]:
+    """Columns of Particles."""
+    return {
+        "species": labels[:, 0].astype(np.int8),
+        "interaction": labels[:, 1].astype(np.int32),
+        "mass_mev": truth[:, 0],
+        "momentum_gev": truth[:, 1],
+        "direction": truth[:, 2:5],
+        "vertex_vox": truth[:, 5:8],
+        "primary": labels[:, 2].astype(np.int8),
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from panda_lartpc.data.columns import new_store
+from panda_lartpc.data.columns import FAST, new_store
 from panda_lartpc.data.decode import decode, select_points
 from panda_lartpc.data.events import Event
 from panda_lartpc.data.index import BAD_EVENT, KEPT, TOO_FEW_ABOVE, TOO_FEW_POINTS, index_row, write_index
@@ -36,7 +36,7 @@ def threshold_split(
     rows: list[dict] = []
     count = Counter({KEPT: 0, TOO_FEW_POINTS: 0, TOO_FEW_ABOVE: 0, BAD_EVENT: 0})
     n_points = 0
-    with new_store(store) as columns:
+    with new_store(store, FAST) as columns:
         columns.describe(
             kind="points",
             split=split,
