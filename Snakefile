@@ -50,7 +50,7 @@ rule all:
         results("simulation.html") if study.data.source == "simulated" else [],
         pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"),
         [*embedding_results(), *method_figures(), *evaluations()],
-        results("records/tracked.json"),
+        [results("records/tracked.json"), results("report.html")],
 
 
 # The event stores and their indices only.

@@ -15,6 +15,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 FLAGS = (
     *("headless", "no-sandbox", "disable-gpu", "no-first-run", "remote-debugging-pipe", "window-size=1400,1000"),
     *("disable-background-networking", "disable-component-update", "disable-sync", "disable-quic"),
+    *("use-gl=angle", "use-angle=swiftshader", "enable-unsafe-swiftshader"),  # WebGL without a GPU
     "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing is let out
 )
 PATIENCE_S = 120
@@ -52,6 +53,17 @@ class Page:
     def screenshot(self, path: Path) -> None:
         """Keep a picture of what is seen."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press the mouse at a place of the window, move it to another in some steps, and let go."""
+        self._mouse("mousePressed", start)
+        for step in range(1, 6):
+            self._mouse("mouseMoved", tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)))
+        self._mouse("mouseReleased", end)
+
+    def _mouse(self, kind: str, place: tuple[float, float]) -> None:
+        x, y = place
+        self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def _call(self, method: str, **parameters: object) -> dict:
         """Ask the browser for something and give its answer; take note of what it tells in between."""

@@ -244,6 +244,39 @@ def evaluations():
     return [results(file) for file, tasks in EVALUATIONS.items() if any(RUNS[task] for task in tasks)]
 
 
+def tables():
+    """All tables of this study; what they say together first."""
+    found = [file for file in (*evaluations(), *embedding_results()) if file.endswith(".csv")]
+    return sorted(found, key=lambda file: not file.endswith("/findings.csv"))
+
+
+def pictures():
+    """All figures of this study."""
+    probed = dict.fromkeys(pretrainings("results/{study}/figures/probe_{objective}_pt-{K}.png"))
+    found = [file for file in (*evaluations(), *embedding_results(), *method_figures()) if file.endswith(".png")]
+    return [*found, *probed]
+
+
+def displays():
+    """Pages with displays that are part of the report."""
+    examples = [
+        file.replace(".png", ".html") for file in evaluations() if file.endswith(("11.png", "12.png", "13.png"))
+    ]
+    return [results("events.html"), results("figures/figure-2.html"), *examples, results("retrieval-events.html")]
+
+
+def reported_pretrainings():
+    """What the report tells of each pre-training: its name, record, folder and probes."""
+    for objective, K, s, probed, _ in probes():
+        run = {"study": study.name, "objective": objective, "K": K, "s": s}
+        yield {
+            "name": f"{objective}/pt-{K}/seed-{s}",
+            "record": results(f"records/pretrain/{objective}_pt-{K}_seed-{s}.json"),
+            "folder": PRETRAIN.format(**run),
+            "probes": [f"{probed}/{n}.json" for n in SNAPSHOTS],
+        }
+
+
 def method_figures():
     """Figures of network, self-distillation and views."""
     numbers = (3, 4, 5) if "distillation" in study.pretrain.objectives else (3, 5)

@@ -1,4 +1,4 @@
-"""Pages for people: event displays, the check of the simulation, and the window that MLflow opens on the records."""
+"""Pages for people: event displays, the check of the simulation, the report, and the window that MLflow opens."""
 
 
 # Interactive displays of a few events on one self-contained page.
@@ -74,7 +74,40 @@ rule track:
         "../scripts/track.py"
 
 
-# The same by hand, with whatever records are there: after the database was lost, or a server was away. Runs no other job.
+# All of the study on one page: tables, figures, displays, runs, and where each number comes from. From files alone.
+rule report:
+    input:
+        [*records(), *tables(), *pictures()],
+        pretrainings(f"{PRETRAIN}/metrics.parquet"),
+        pretrainings(f"{PRETRAIN}/selected.json"),
+        sweep_files(RUNS, "history.parquet", "validation.parquet", "measured.json"),
+        displays=displays(),
+        throughput=[results(f"throughput/{task}.parquet") for task in MEASURED if RUNS[task]],
+        unusual=results("retrieval.csv"),
+    output:
+        results("report.html"),
+    log:
+        results("logs/report.log"),
+    benchmark:
+        results("benchmarks/report.tsv")
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        study=study.model_dump(mode="json"),
+        tables=tables(),
+        figures=pictures(),
+        runs=RUNS,
+        pretrainings=list(reported_pretrainings()),
+        records=records(),
+        benchmarks=results("benchmarks"),
+        source=source("report.py"),
+    script:
+        "../scripts/report.py"
+
+
+# The records as runs in MLflow by hand, with whatever records are there: after the database was lost, or a server was away. Runs no other job.
 use rule track as mlflow_import with:
     input:
         [],

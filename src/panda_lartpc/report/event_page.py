@@ -116,14 +116,15 @@ function draw() {
   };
   const points = state.colour === "energy" ? byEnergy(event) : byCategory(event);
   points.forEach((t) => { t.showlegend = state.colour !== "energy"; });  // also where there is one category
-  Plotly.react("scene", [frame(box), ...points], layout, {responsive: true, displaylogo: false, showSendToCloud: false,
-    toImageButtonOptions: {filename: `${event.name}_${state.colour}`, scale: 2}});
   const energy = event.energy.reduce((a, b) => a + b), instances = (ids) => new Set(ids.filter((id) => id >= 0)).size;
   document.getElementById("summary").textContent = `${event.name}: ${number(event.energy.length)} points, `
     + [`${number(Math.round(energy))} MeV visible`, ...["particle", "interaction"].filter((name) =>
       page.colours.includes(name)).map((name) => `${name}s: ${instances(event[name])}`)].join(", ");
   document.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", state[b.name] === b.value));
   document.getElementById("event").value = state.event;
+  // last: the texts above tell how high the scene is
+  Plotly.react("scene", [frame(box), ...points], layout, {responsive: true, displaylogo: false, showSendToCloud: false,
+    toImageButtonOptions: {filename: `${event.name}_${state.colour}`, scale: 2}});
 }
 
 function set(key, value) {

@@ -2,6 +2,8 @@
 
 import html
 import json
+from importlib.metadata import version
+from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
@@ -19,6 +21,8 @@ button[aria-pressed="true"] { background: #0072B2; border-color: #0072B2; color:
 [hidden] { display: none !important; }
 #scene { flex: 1; min-height: 300px; }
 """
+
+SHARED = "/* plotly, from the page that this one is part of */"
 
 # The browser itself refuses every request to a host: only what is in this file is shown.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -58,3 +62,22 @@ def interactive_page(title: str, note: str, controls: str, name: str, data: dict
 </body>
 </html>
 """
+
+
+def plotly_script() -> str:
+    """Plotly as an element of a page, which the parts of the page share: its id is `plotly`."""
+    return f'<script id="plotly">{get_plotlyjs()}</script>'
+
+
+def without_plotly(path: Path | str) -> str:
+    """An interactive page as part of another that has plotly: the text, with SHARED in its place.
+
+    Raises ValueError if the page has another plotly, or none.
+    """
+    text, plotly = Path(path).read_text(encoding="utf-8"), get_plotlyjs()
+    if text.count(plotly) != 1:
+        raise ValueError(
+            f"{path}: does not have the plotly that is installed, {version('plotly')}, once; delete the page and run "
+            "its rule again"
+        )
+    return text.replace(plotly, SHARED)

@@ -56,11 +56,12 @@ function draw() {
     uirevision: state.encoder, hoverlabel: {align: "left"}, showlegend: true,
     xaxis: {...axis}, yaxis: {...axis, scaleanchor: "x"},
     legend: {title: {text: `${state.colour} (points)`}, itemsizing: "constant"}};
-  Plotly.react("scene", traces, layout, {responsive: true, scrollZoom: true, displaylogo: false,
-    showSendToCloud: false, toImageButtonOptions: {filename: `tsne_${state.colour}`, scale: 2}});
   document.getElementById("summary").textContent = `k-NN accuracy: motif ${encoder.knn.motif.toFixed(1)} %, `
     + `species ${encoder.knn.species.toFixed(1)} %`;
   document.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", state[b.name] === b.value));
+  // last: the texts above tell how high the scene is
+  Plotly.react("scene", traces, layout, {responsive: true, scrollZoom: true, displaylogo: false,
+    showSendToCloud: false, toImageButtonOptions: {filename: `tsne_${state.colour}`, scale: 2}});
 }
 
 function set(key, value) {

@@ -4,6 +4,8 @@ import html
 
 from panda_lartpc.report.tables.write import NOT_RUN, Entry, Layout, Missing, number_texts, paper_of
 
+_FEW_COLUMNS = 6  # of a table that has room for intervals beside its numbers
+
 
 def run_anchor(folder: str) -> str:
     """Where a report tells of a run: its folder from `finetune/` on, without the seed."""
@@ -22,17 +24,25 @@ def html_table(layout: Layout) -> str:
         if heading:
             lines.append(f'<tr class="heading"><th colspan="{len(layout.columns)}">{html.escape(heading)}</th></tr>')
         lines += ["<tr>" + "".join(_cell(entry, at) for at, entry in enumerate(row)) + "</tr>" for row in rows]
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in layout.notes)
+    first, *others = layout.notes or ("",)
+    notes = f"<p>{html.escape(first)}</p>" if first else ""
+    if others:
+        notes += folded("more on how to read it", "".join(f"<p>{html.escape(note)}</p>" for note in others))
     if layout.targets:
         items = "".join(f"<li><code>{html.escape(target)}</code></li>" for target in layout.targets)
-        notes += (
-            f"<details><summary>{NOT_RUN}: not run by this study; how to run them</summary><ul>{items}</ul></details>"
-        )
+        notes += folded(f"{NOT_RUN}: not run by this study; how to run it", f"<ul>{items}</ul>")
+    kind = ' class="wide"' if len(layout.columns) > _FEW_COLUMNS else ""
     return (
-        f'<figure class="table"><figcaption>{html.escape(layout.caption)}</figcaption><div class="scroll"><table>'
+        f'<figure class="table"><figcaption>{html.escape(layout.caption)}</figcaption><div class="scroll"><table{kind}>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         f'<div class="notes">{notes}</div></figure>'
     )
+
+
+def folded(summary: str, inside: str, kind: str = "", anchor: str = "") -> str:
+    """Something that opens at a click; the summary is HTML already."""
+    attributes = (f' class="{kind}"' if kind else "") + (f' id="{html.escape(anchor)}"' if anchor else "")
+    return f"<details{attributes}><summary>{summary}</summary>{inside}</details>"
 
 
 def _cell(entry: Entry, at: int) -> str:
