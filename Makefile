@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTEST = OMP_NUM_THREADS=1 pytest -n $(TEST_JOBS) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint test test-slow test-gpu bench ui unlock clean
+.PHONY: help setup demo lint test test-slow test-gpu test-slurm bench ui unlock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 20
@@ -58,14 +58,17 @@ lint: setup
 	lint-imports
 
 test: lint $(VENV)/.stamp-test ## lint and all tests but the slow ones
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu and not slurm"
 
 test-slow: $(VENV)/.stamp-test ## the slow tests
-	$(PYTEST) -m "slow and not gpu"
+	$(PYTEST) -m "slow and not gpu and not slurm"
 
 test-gpu: setup ## the tests that need a GPU; docs/gpu.md says what they show
 	@python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("no CUDA device that torch can use; see panda-lartpc doctor")'
 	pytest -m gpu
+
+test-slurm: setup ## the workflow through a real Slurm on this machine, whose jobs are killed at random (some minutes)
+	OMP_NUM_THREADS=1 pytest -m slurm
 
 bench: setup ## how fast events are simulated, ingested, read and encoded; some minutes
 	python benchmarks/simulation.py

@@ -91,6 +91,8 @@ def test_slurm_profile_gives_each_submitted_rule_more_on_a_second_attempt(monkey
     grown = [entry for entry in found if re.match(r"(\w+:)?(mem_mb|runtime)=", entry)]
     assert len(grown) >= 14
     assert [entry for entry in grown if "* attempt" not in entry] == []
+    least_mb = min(int(mb) for entry in grown for mb in re.findall(r"mem_mb=\(?(\d+) \* attempt", entry))
+    assert least_mb >= 500  # Snakemake itself needs almost half of that in each job
 
 
 def test_slurm_profile_has_no_array_jobs(monkeypatch):

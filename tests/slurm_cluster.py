@@ -1,0 +1,118 @@
+"""A real Slurm on this machine, and the trainings that its jobs run: to be stopped, and lost, in many ways."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from small_project import Project
+
+SCRIPTS = Path(__file__).parent / "slurm"
+PATIENCE_S = 300
+POLL_S = 0.02
+
+
+def missing_programs() -> list[str]:
+    """What a Slurm needs and this machine lacks."""
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    return [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if not shutil.which(name, path=path)]
+
+
+def wait_until(found: Callable[[], object], what: str) -> object:
+    """What a function finds, once it finds something."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (value := found()):
+        assert time.monotonic() < deadline, f"waited for {PATIENCE_S} s in vain for {what}"
+        time.sleep(POLL_S)
+    return value
+
+
+def slurm(*command: str) -> str:
+    """What a command of Slurm prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def show_job(job: str) -> dict[str, str]:
+    """What Slurm knows of a job."""
+    return dict(re.findall(r"(\S+?)=(\S*)", slurm("scontrol", "show", "job", "--oneliner", job)))
+
+
+def jobs_of(rule: str) -> list[dict[str, str]]:
+    """All jobs of a rule, in the order of their submission; Snakemake writes the rule into the comment."""
+    lines = slurm("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i %k").splitlines()
+    of_rule = rf"(\d+) rule_{rule}(_wildcards_.*)?"
+    return [show_job(found[1]) for line in lines if (found := re.fullmatch(of_rule, line.strip()))]
+
+
+def end_of(job: str, *states: str) -> None:
+    """Wait until a job is in one of some states."""
+    wait_until(lambda: show_job(job)["JobState"] in states, f"job {job} to be {states}")
+
+
+def release_held_jobs() -> None:
+    """Let requeued jobs start at once; Slurm would hold them back for two minutes."""
+    for line in slurm("squeue", "--noheader", "--states=PENDING", "--format=%i %r").splitlines():
+        job, reason = line.split(maxsplit=1)
+        if reason == "BeginTime":
+            slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that a job of Slurm runs, halted between two steps.
+
+    job  of Slurm
+    pid  of its first process
+    """
+
+    job: str
+    pid: int
+
+    @classmethod
+    def halted(cls, state: Path) -> "Training":
+        """Halt the training in a folder of states as soon as it has saved one."""
+        holder = r"process (\d+) on .*, Slurm job (\d+)\n"
+        wait_until(lambda: list(state.glob("*/state.pt")), f"a state in {state}")
+        pid, job = re.fullmatch(holder, next(state.glob("*/lock")).read_text()).groups()
+        os.kill(int(pid), signal.SIGSTOP)
+        return cls(job, int(pid))
+
+    def go_on_when_told_to_stop(self) -> None:
+        """Let it go on once SIGTERM waits for it: it then saves its state and ends."""
+        wait_until(self._told_to_stop, f"job {self.job} to be told to stop")
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _told_to_stop(self) -> bool:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        pending = re.search(r"^ShdPnd:\s+(\w+)", status, flags=re.MULTILINE)[1]
+        return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
+
+
+class Driver:
+    """Snakemake, submitting a project's jobs to Slurm in the background."""
+
+    def __init__(self, project: Project, config: tuple[str, ...], *targets: str):
+        # The cluster is idle: a first look after 3 s is soon enough.
+        options = ("--slurm-init-seconds-before-status-checks", "3", "--config", *config)
+        command, how = project.command(*targets, *options, profile="slurm")
+        self.said = project.folder / "driver.txt"
+        with open(self.said, "w") as file:
+            self._process = subprocess.Popen(command, **how | {"stdout": file}, start_new_session=True)
+
+    def kill(self) -> None:
+        """End it without warning, if it has not ended; its jobs go on."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def finish(self) -> None:
+        """Wait for its end, while requeued jobs start at once."""
+        while self._process.poll() is None:
+            release_held_jobs()
+            time.sleep(1)
+        assert self._process.returncode == 0, self.said.read_text()
