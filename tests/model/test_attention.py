@@ -87,13 +87,16 @@ def test_flash_receives_the_same_sequences(n_points):
     assert float((qkv.grad - expected.grad).norm() / expected.grad.norm()) < 0.02
 
 
-def test_bfloat16_on_a_cpu_attends_in_float32():
+def test_bfloat16_on_a_cpu_attends_in_float32_where_gradients_are_wanted():
     patches = patches_of([40])
     qkv = torch.randn(40, 3, 2, 4).bfloat16()
+    exact = attend_sdpa(qkv.float(), patches, 0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        result = attend_sdpa(qkv, patches, 0)
+        result, low = attend_sdpa(qkv.clone().requires_grad_(), patches, 0), attend_sdpa(qkv, patches, 0)
     assert result.dtype == torch.float32
-    assert torch.equal(result, attend_sdpa(qkv.float(), patches, 0))
+    assert torch.equal(result.detach(), exact)
+    assert low.dtype == torch.bfloat16
+    assert float((low.float() - exact).norm() / exact.norm()) < 0.01
 
 
 def test_backends_that_cannot_run_are_refused():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from panda_lartpc.geometry.patches import Patches
+from panda_lartpc.model.bfloat16 import Linear
 from panda_lartpc.model.rows import empty_slots, fill_slots
 
 AttentionBackend = Literal["sdpa", "flash"]
@@ -22,8 +23,8 @@ class SerialisedAttention(nn.Module):
     def __init__(self, channels: int, head_dim: int):
         super().__init__()
         self.head_dim = head_dim
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.qkv = Linear(channels, 3 * channels)
+        self.proj = Linear(channels, channels)
 
     def forward(self, values: Tensor, patches: Patches, order: int, attend: Attend) -> Tensor:
         """Features (N, C) to (N, C)."""
@@ -54,7 +55,7 @@ def attend_sdpa(qkv: Tensor, patches: Patches, order: int) -> Tensor:
     qkv      (N, 3, H, D)  queries, keys and values of the points
     returns  (N, H, D)
     """
-    if qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16:
+    if qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16 and qkv.requires_grad:
         qkv = qkv.float()  # the backward pass in bfloat16 is several times slower on a CPU
     slots = fill_slots(qkv, patches, order)  # (S, 3, H, D)
     shapes = [(patches.n_full, patches.size)] * bool(patches.n_full) + [(1, length) for length in patches.short]

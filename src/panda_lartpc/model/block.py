@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from panda_lartpc.geometry.pyramid import Level
 from panda_lartpc.model.attention import Attend, SerialisedAttention
+from panda_lartpc.model.bfloat16 import Linear, in_bfloat16, padded
 from panda_lartpc.model.sparse_conv import Convolve, SubmanifoldConv
 from panda_lartpc.settings.model import StageSettings
 
@@ -17,7 +18,7 @@ class Block(nn.Module):
     def __init__(self, channels: int, settings: StageSettings, drop_path: float):
         super().__init__()
         self.cpe = nn.Sequential(
-            SubmanifoldConv(channels, channels), nn.Linear(channels, channels), nn.LayerNorm(channels)
+            SubmanifoldConv(channels, channels), Linear(channels, channels), nn.LayerNorm(channels)
         )
         self.norm1 = nn.Sequential(nn.LayerNorm(channels))
         self.ls1 = nn.Sequential(LayerScale(channels, settings.layer_scale))
@@ -51,13 +52,14 @@ class MLP(nn.Module):
 
     def __init__(self, channels: int, hidden: int):
         super().__init__()
-        self.fc1 = nn.Linear(channels, hidden)
+        self.fc1 = Linear(channels, hidden)
         self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden, channels)
+        self.fc2 = Linear(hidden, channels)
 
     def forward(self, values: Tensor) -> Tensor:
         """Features (N, C) to (N, C)."""
-        return self.fc2(self.act(self.fc1(values)))
+        rows = padded(values) if in_bfloat16(values.device) else values  # GELU, too, is compiled for each shape
+        return self.fc2(self.act(self.fc1(rows)))[: len(values)]
 
 
 class LayerScale(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend, attention
+from panda_lartpc.model.bfloat16 import Linear
 from panda_lartpc.model.block import Block, drop_rates
 from panda_lartpc.model.rows import run_max, spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend, convolution
@@ -153,7 +154,7 @@ class GridPooling(nn.Module):
 
     def __init__(self, n_in: int, n_out: int):
         super().__init__()
-        self.proj = nn.Linear(n_in, n_out)
+        self.proj = Linear(n_in, n_out)
         self.norm = nn.Sequential(nn.LayerNorm(n_out))
         self.act = nn.GELU()
 

@@ -10,7 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from panda_lartpc.geometry.neighbours import CENTRE, N_OFFSETS, Neighbours
 from panda_lartpc.geometry.pyramid import Level
+from panda_lartpc.model.bfloat16 import in_bfloat16
 from panda_lartpc.model.rows import bag_sum, run_mean, spread
+from panda_lartpc.model.sparse_conv_bfloat16 import Bfloat16Convolution
 
 ConvolutionBackend = Literal["torch", "spconv"]
 Convolve = Callable[[Tensor, Tensor], Tensor]  # (M, C_in) features of cells, (C_out, 3, 3, 3, C_in) weight → (M, C_out)
@@ -52,6 +54,8 @@ def convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:
 def cell_convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:
     """The convolution of the occupied cells of a level; arguments and errors as of `convolution`."""
     match backend or ("spconv" if level.cell.is_cuda else "torch"):
+        case "torch" if in_bfloat16(level.cell.device):
+            return Bfloat16Convolution(level.neighbours)
         case "torch":
             return lambda values, weight: convolve_torch(values, weight, level.neighbours)
         case "spconv":

@@ -1,0 +1,105 @@
+"""Products in bfloat16 on a CPU equal those of plain autocast, for any number of rows, and follow the weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from panda_lartpc.geometry.pyramid import Pyramid
+from panda_lartpc.model.bfloat16 import Linear, in_bfloat16, padded, padded_size, rounded
+from panda_lartpc.model.encoder import Encoder
+from panda_lartpc.model.sparse_conv import convolution, convolve_torch
+from panda_lartpc.settings.model import EncoderSettings
+from published import random_tracks
+
+CPU = torch.device("cpu")
+
+
+def lowered():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+def test_few_sizes_hold_all_rows_without_much_waste():
+    sizes = [padded_size(n) for n in range(1, 20_000)]
+    assert all(n <= size <= n + max(15, n // 4) for n, size in enumerate(sizes, start=1))
+    assert all(size % 16 == 0 and padded_size(size) == size for size in sizes)
+    assert len(set(sizes)) < 45
+
+
+def test_padding_adds_zeros_and_leaves_full_rows_alone():
+    values = torch.randn(70, 3)
+    rows = padded(values)
+    assert len(rows) == 80
+    assert torch.equal(rows[:70], values.bfloat16())
+    assert not rows[70:].any()
+    assert padded(rows) is rows
+
+
+def test_it_is_for_bfloat16_on_a_cpu_without_gradients_alone():
+    with lowered():
+        assert not in_bfloat16(CPU)
+        with torch.no_grad():
+            assert in_bfloat16(CPU)
+            assert not in_bfloat16(torch.device("cuda"))
+    with torch.no_grad():
+        assert not in_bfloat16(CPU)
+        with torch.autocast("cpu", torch.float16):
+            assert not in_bfloat16(CPU)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@torch.no_grad()
+def test_a_layer_equals_the_plain_one(bias):
+    torch.manual_seed(1)
+    layer, values = Linear(24, 40, bias=bias), torch.randn(77, 24)
+    with lowered():
+        plain = nn.functional.linear(values, layer.weight, layer.bias)
+        torch.testing.assert_close(layer(values), plain, rtol=1e-2, atol=1e-2)
+
+
+@torch.no_grad()
+def test_rounded_weights_follow_the_weights():
+    layer = Linear(4, 4)
+    assert rounded(layer.weight) is rounded(layer.weight)
+    layer.weight.mul_(2)
+    assert torch.equal(rounded(layer.weight), layer.weight.bfloat16())
+    layer.load_state_dict({"weight": torch.eye(4), "bias": torch.zeros(4)})
+    with lowered():
+        assert torch.equal(layer(torch.ones(3, 4)).float(), torch.ones(3, 4))
+
+
+@torch.no_grad()
+def test_the_convolution_equals_the_plain_one():
+    cell, offset = random_tracks([200, 1, 90], 16, torch.Generator().manual_seed(5))
+    cell[20:40] = cell[:20]  # points that share a cell
+    level = Pyramid.build(cell, offset, depth=4, strides=(), patch_size=64).levels[0]
+    values, weight = torch.randn(291, 16), torch.randn(8, 3, 3, 3, 16)
+    expected = convolution("torch", level)(values, weight)
+    with lowered():
+        result = convolution("torch", level)(values, weight)
+    assert result.dtype == torch.bfloat16
+    assert float((result.float() - expected).norm() / expected.norm()) < 0.005
+
+
+@torch.no_grad()
+def test_a_lonely_cell_has_a_convolution():
+    level = Pyramid.build(torch.zeros(1, 3).long(), torch.tensor([0, 1]), depth=4, strides=(), patch_size=4).levels[0]
+    values, weight = torch.ones(1, 2), torch.ones(3, 3, 3, 3, 2)
+    with lowered():
+        assert convolution("torch", level)(values, weight).tolist() == [[2, 2, 2]]
+    assert convolve_torch(values, weight, level.neighbours).tolist() == [[2, 2, 2]]
+
+
+def test_an_encoder_gives_what_it_gives_under_autocast_with_gradients():
+    torch.manual_seed(2)
+    cell, offset = random_tracks([300, 40], 16, torch.Generator().manual_seed(6))
+    pyramid = Pyramid.build(cell, offset, depth=4, strides=(2,), patch_size=32)
+    encoder = Encoder(EncoderSettings(channels=(32, 48), depths=(1, 2), head_dim=16, drop_path=0)).eval()
+    features = torch.randn(340, 4)
+    exact = encoder(features, pyramid)
+    with lowered():
+        plain = encoder(features, pyramid)
+        with torch.no_grad():
+            fast = encoder(features, pyramid)
+    for a, b, c in zip(exact, plain, fast, strict=True):
+        plain_error, fast_error = ((x.float() - a).norm() / a.norm() for x in (b, c))
+        assert fast_error < 1.5 * plain_error < 0.03
