@@ -1,11 +1,14 @@
 """One configuration, known keys only, each described and bounded."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from panda_lartpc.data.sampler import labelled_events
 from panda_lartpc.report.paper import PERCENTS, TABLE_1
 from panda_lartpc.report.tables.runs import Run
 from panda_lartpc.settings.pretrain import merged
@@ -146,3 +149,17 @@ def as_cell(row: str, percent: str) -> tuple[str, str]:
     run = Run(row, percent, 0, Path(f"x/{row.replace('-pt-same', f'-pt-{percent}')}/ft-{percent}/seed-0"))
     pretrained = "same" if run.pretrained == percent else run.pretrained
     return run.method.paper_row, pretrained
+
+
+def test_the_laptop_study_has_what_its_findings_compare():
+    study = on_top_of_the_embedded_study("laptop.yaml")
+    semantic, n_train = study.finetune.semantic, study.simulation.events.train
+    for n in (n_train, round(0.99 * n_train)):  # one in a hundred has too few points
+        labelled = [
+            [labelled_events(n, float(K), study.data, seed) for K in semantic.fractions] for seed in semantic.seeds
+        ]
+        assert [[len(events) for events in row] for row in labelled] == [[4, 16, 64]] * 3
+        assert all(set(few) < set(more) for row in labelled for few, more in pairwise(row))
+        assert not np.array_equal(labelled[0][0], labelled[1][0])  # each seed draws its own
+    assert len(study.pretrain.seeds) == 1
+    assert {"scratch/full", "scratch/full-2x", "distillation-pt-100/full", "mae-pt-100/full"} <= set(semantic.rows)
