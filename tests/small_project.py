@@ -25,6 +25,7 @@ class Project:
 
     def __init__(self, folder: Path, files: dict[str, int]):
         self.folder = folder
+        self.said = ""  # by Snakemake, where a fixture has run it
         for name in ("src", "workflow", "profiles", "envs"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         for name in ("Snakefile", "config.yaml", "tests/small_study.yaml"):

@@ -9,5 +9,5 @@ from small_project import EVENT_FILES, Project
 def finished(tmp_path_factory) -> Project:
     """A project whose workflow has run once."""
     project = Project(tmp_path_factory.mktemp("finished"), EVENT_FILES)
-    project.snakemake("all")
+    project.said = project.snakemake("all")
     return project

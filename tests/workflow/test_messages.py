@@ -1,5 +1,7 @@
 """What is wrong with a configuration or a job is said where the user looks: on the terminal."""
 
+import re
+
 import pytest
 
 pytestmark = pytest.mark.xdist_group("workflow")
@@ -20,3 +22,13 @@ def test_a_failed_job_shows_its_message(finished):
     said = finished.snakemake("results/failing/points/val.zarr", config=config, fails=True)
     assert "no event of split val is kept" in said
     assert "lower data.min_points (now 5000)" in said
+    assert "Not finished. The logs of all jobs: results/failing/logs/" in said
+
+
+def test_a_run_says_how_far_it_is_and_where_its_pages_are(finished):
+    assert re.search(
+        r"^\d\d:\d\d:\d\d  \d+ of \d+ jobs done, about \d+% of the work", finished.said, flags=re.MULTILINE
+    )
+    last = finished.said.split("Done. Open in a browser:\n  file://")[-1]
+    assert last.startswith(str(finished.folder / "results/tiny"))
+    assert last.count("\n") < 20

@@ -14,6 +14,7 @@ rule pretrain:
         "results/{study}/logs/pretrain/{objective}_pt-{K}_seed-{s}.log",
     benchmark:
         "results/{study}/benchmarks/pretrain/{objective}_pt-{K}_seed-{s}.tsv"
+    priority: 1  # most of the others wait for it: runs from scratch fill the cores that it leaves
     conda:
         "../../envs/gpu.yaml"
     threads: 1
