@@ -43,6 +43,16 @@ def planned_work():
     }
 
 
+def executor():
+    """How the profile has Snakemake watch its jobs, and how often it tries them."""
+    slurm = workflow.executor_settings
+    return {
+        "status_command": getattr(slurm, "status_command", None) or "sacct",  # the plugin's choice
+        "init_seconds": getattr(slurm, "init_seconds_before_status_checks", None) or 40,  # the plugin's, too
+        "attempts": 1 + (workflow.execution_settings.retries or 0),
+    }
+
+
 # Jobs, GPU-hours and storage of each stage.
 rule cost_plan:
     log:
@@ -56,3 +66,21 @@ rule cost_plan:
         source=source("cost_plan.py"),
     script:
         "../scripts/cost_plan.py"
+
+
+# What the cluster lacks of all that the jobs will ask it for; fails where one of them would.
+rule check_cluster:
+    log:
+        results("logs/check_cluster.log"),
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    retries: 0  # what is missing stays so
+    params:
+        work=lambda wildcards: planned_work(),
+        asked=lambda wildcards: {name: asked_for(name) for name in SUBMITTED},
+        executor=lambda wildcards: executor(),
+        source=source("check_cluster.py"),
+    script:
+        "../scripts/check_cluster.py"
