@@ -1,22 +1,20 @@
-"""Stores of made-up particles, and tiny panoptic tasks on them, by one process or by two that share a batch."""
+"""Stores of made-up particles, and tiny panoptic tasks on them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import distributed
 
 from labelled_events import ENCODER, GEOMETRY, TRAINING
 from panda_lartpc.data.columns import new_store
 from panda_lartpc.data.events import Event, Particles
-from panda_lartpc.data.sampler import BatchPlan
 from panda_lartpc.data.store import PointWriter
 from panda_lartpc.detector import ELECTRON, KAON, LED, MUON, NO_SPECIES, PHOTON, PROTON
 from panda_lartpc.settings.data import DataSettings
 from panda_lartpc.settings.finetune import InteractionSettings, ParticleSettings
 from panda_lartpc.tasks.task import RunSettings, Task, task_of
-from panda_lartpc.training.distributed import World, sum_over_processes
+from panda_lartpc.training.distributed import World
 
 ALONE = World(0, 1, torch.device("cpu"))
 HEAD = {"channels": 16, "heads": 2, "n_queries": 4, "blocks": 2}
@@ -96,22 +94,3 @@ def run_settings(kind: str, encoder=ENCODER, **values) -> RunSettings:
 def tiny_task(kind: str, adaptation: str = "full", **values) -> Task:
     """A task on these settings."""
     return task_of(kind, run_settings(kind, **values), "scratch", adaptation)
-
-
-def step_numbers(store: Path, world: World, kinematics: bool = True) -> dict[str, float]:
-    """Numbers of a step, mean over the processes; the shares differ in events with instances, points and instances."""
-    task = tiny_task("particle", head=HEAD | {"kinematics": kinematics})
-    training = task.training(task.network(1), world, 1)
-    batch = task.dataset(store)[BatchPlan(0, tuple(range(8)), world.rank, world.size)]
-    numbers = {name: torch.as_tensor(value) for name, value in training.step(batch, 0.5).items()}
-    return {name: float(sum_over_processes(value.double()) / world.size) for name, value in numbers.items()}
-
-
-def two_panoptic_steps(rank: int, store: str, folder: str) -> None:
-    """Run by each of two processes; the first saves what both have found."""
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    found = step_numbers(Path(store), World(rank, 2, torch.device("cpu")))
-    if rank == 0:
-        torch.save(found, Path(folder, "shared.pt"))
-    distributed.destroy_process_group()

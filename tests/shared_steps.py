@@ -50,7 +50,7 @@ def _doubled(batch, *names: str):
 
 
 def steps(kind: str, stores: Path, rank: int = 0, size: int = 1) -> dict[str, torch.Tensor]:
-    """Losses of all steps, gradient of the last, and weights after it; the teacher's too.
+    """Losses and other numbers of all steps, gradient of the last, and weights after it; the teacher's too.
 
     What the losses round to float32, since networks may run in bfloat16, is left in float64.
     """
@@ -59,19 +59,22 @@ def steps(kind: str, stores: Path, rank: int = 0, size: int = 1) -> dict[str, to
     torch.Tensor.float = torch.Tensor.double
     try:
         training, network, batch = start(kind, world, stores)
-        losses = []
+        found = []
         for k in range(STEPS):
             rows = tuple((3 * k + i) % N_EVENTS for i in range(N_EVENTS - k % 2))  # shares of 4, of 4 and 3, ...
             plan = BatchPlan(N_EVENTS * k, rows, rank, size)
-            losses.append(torch.as_tensor(training.step(batch(plan), 0.2 * k)["loss"]))
+            found.append(training.step(batch(plan), 0.2 * k))
     finally:
         torch.set_default_dtype(torch.float32)
         torch.Tensor.float = as_float
+    names = [
+        name for name in found[0] if not name.startswith("feature_")
+    ]  # of which each looks at some points of its own
     state = training.state_dict()
     weights = [value for part in sorted(state.keys() - {"optimiser"}) for value in state[part].values()]
     gradient = [p.grad for p in network.parameters() if p.grad is not None]
     return {
-        "losses": torch.stack(losses).double(),
+        "numbers": torch.tensor([[float(numbers[name]) for name in names] for numbers in found], dtype=torch.float64),
         "gradient": torch.cat([values.flatten() for values in gradient]),
         "weights": torch.cat([values.double().flatten() for values in weights]),
     }

@@ -22,7 +22,7 @@ from panda_lartpc.tasks.networks import panoptic
 from panda_lartpc.tasks.panoptic import CLASSES, DECODER_BLOCKS, panoptic_numbers, panoptic_tables
 from panda_lartpc.tasks.scoring import score_events
 from panda_lartpc.training.optimiser import parameter_groups
-from panoptic_tasks import ALONE, EDGES, HEAD, PLAIN, made_up_store, step_numbers, tiny_task, two_panoptic_steps
+from panoptic_tasks import ALONE, EDGES, HEAD, PLAIN, made_up_store, tiny_task
 
 EVERYTHING = BatchPlan(0, tuple(range(len(PLAIN + EDGES))))
 
@@ -88,16 +88,10 @@ def test_unusual_events_are_trained_on_and_scored(store, kind, row):
 
 
 @pytest.mark.parametrize("kinematics", [True, False])
-def test_two_processes_have_the_loss_and_the_gradient_of_one(store, tmp_path, kinematics):
-    if kinematics:
-        torch.multiprocessing.spawn(two_panoptic_steps, args=(str(store), str(tmp_path)), nprocs=2)
-        shared, alone = torch.load(tmp_path / "shared.pt", weights_only=True), step_numbers(store, ALONE)
-        assert shared.keys() == alone.keys()
-        for name, value in alone.items():
-            assert shared[name] == pytest.approx(value, rel=2e-4), name
-        assert alone["kinematics"] != 0
-    else:
-        assert step_numbers(store, ALONE, kinematics=False)["kinematics"] == 0
+def test_kinematics_have_a_loss_where_the_head_predicts_them(store, kinematics):
+    task = tiny_task("particle", head=HEAD | {"kinematics": kinematics})
+    numbers = task.training(task.network(1), ALONE, 1).step(task.dataset(store)[EVERYTHING], 0.5)
+    assert (float(numbers["kinematics"]) != 0) == kinematics
 
 
 def perfect(batch, n_queries=12) -> PanopticOutput:

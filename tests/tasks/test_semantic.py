@@ -13,7 +13,7 @@ from panda_lartpc.tasks.labelled import LabelledDataset
 from panda_lartpc.tasks.networks import transformer
 from panda_lartpc.tasks.semantic import DECODER_BLOCKS, SemanticTraining
 from panda_lartpc.training.optimiser import parameter_groups
-from semantic_processes import ALONE, losses_of, start, two_steps
+from semantic_processes import ALONE, start
 
 PLAN = BatchPlan(0, (0, 1, 2, 3))
 
@@ -128,13 +128,3 @@ def test_a_run_that_goes_on_from_its_state_takes_the_same_steps(batch):
         second.step(batch, progress)
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, second.network.state_dict()[name]), name
-
-
-def test_two_processes_have_the_cross_entropy_and_the_gradient_of_one(store, tmp_path):
-    torch.multiprocessing.spawn(two_steps, args=(str(store), str(tmp_path)), nprocs=2)
-    shared, alone = (
-        torch.load(tmp_path / "shared.pt", weights_only=True),
-        losses_of(start("full", lovasz_weight=0), store, ALONE),
-    )
-    assert shared["loss"] == pytest.approx(alone["loss"], rel=1e-5)
-    assert shared["gradient_norm"] == pytest.approx(alone["gradient_norm"], rel=1e-4)

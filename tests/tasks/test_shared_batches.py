@@ -29,11 +29,11 @@ def shared(request, stores, tmp_path_factory) -> dict[str, list[dict[str, torch.
 @pytest.mark.parametrize("kind", KINDS)
 def test_processes_that_share_batches_train_the_network_of_one(shared, stores, kind):
     alone, found = steps(kind, stores), shared[kind]
-    assert alone["losses"].shape == (STEPS,)
-    assert float((alone["losses"][1:] - alone["losses"][0]).abs().min()) > 1e-4  # it learns
+    assert len(alone["numbers"]) == STEPS
+    assert float(alone["numbers"][:, 0].std()) > 1e-3  # losses: the network changes
     assert float(alone["gradient"].norm()) > 0.01
     for each in found:
         for name in ("gradient", "weights"):
             assert float((each[name] - alone[name]).norm() / alone[name].norm()) < 1e-9, name
-    mean = torch.stack([each["losses"] for each in found]).mean(dim=0)
-    assert float((mean - alone["losses"]).norm() / alone["losses"].norm()) < 1e-9
+    mean = torch.stack([each["numbers"] for each in found]).mean(dim=0)
+    torch.testing.assert_close(mean, alone["numbers"], rtol=1e-9, atol=1e-12)
