@@ -66,6 +66,8 @@ def made_up_panoptic_run(
         "n_parameters": 4_000_000,
         "n_trained_parameters": 4_000_000 if adaptation == "full" else 1_500_000 + 10_000 * (task == "particle"),
         "n_labelled_events": LABELLED[percent],
+        "n_test_events": len(events),
+        "event_samples": 100,
         **{name: float(value) for name, value in scores(summands(events, classes).sum(axis=0), classes).items()},
     }
     numbers = {name: value for name, value in numbers.items() if np.isfinite(value)}

@@ -49,6 +49,8 @@ def made_up_run(
         "n_parameters": 3_000_000,
         "n_trained_parameters": 3_000_000 if adaptation == "full" else 12_345,
         "n_labelled_events": LABELLED[percent],
+        "n_test_events": len(counts),
+        "event_samples": 100,
         "macro_f1": float(scores(counts.sum(0)).macro_f1),
     }
     save_record(folder / "metrics.json", "finetune", {"row": row, "seed": seed}, numbers, [], "0" * 64)

@@ -40,6 +40,7 @@ def test_a_number_leads_to_its_runs_and_tells_its_digits():
     assert "97.8443; 95 % interval 97.26 to 98.31; standard deviation over seeds 0.22\n" + "\n".join(RUNS) in attributes
     assert '<a href="#finetune/semantic/scratch/full/ft-1">97.8</a>' in html_table(LAYOUT)
     assert run_anchor(RUNS[1]) == "finetune/semantic/scratch/full/ft-1"
+    assert run_anchor("results/demo/probe/mae/pt-100/seed-0") == "pretrain/mae/pt-100/seed-0"
 
 
 def test_texts_cannot_become_markup():

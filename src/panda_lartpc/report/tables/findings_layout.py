@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from panda_lartpc.evaluation.bootstrap import over_seeds
 from panda_lartpc.report.tables.write import Entry, Layout, Number
 
 FINDINGS = {  # letter → heading
@@ -17,7 +18,7 @@ _READING = (
     "Percentage points, but ratios in (d): mean over the seeds that both sides have, which have the same labelled "
     "events, and 95 % interval over what the last column says: test events, and seeds where there are two or more, "
     "drawn anew together (with few seeds their part is rough and rather too small; of one seed the interval says "
-    "nothing about others). Ratios have an interval over seeds alone."
+    "nothing about others); behind ± the standard deviation over seeds. Ratios have an interval over seeds alone."
 )
 _GOALS = (
     "Goals are this project's, for studies of this size; a goal is met or missed surely where the whole interval is on "
@@ -49,6 +50,7 @@ def _row(line: pd.Series) -> list[Entry]:
     score = f"{_SCORES[line.score]}: " if line.score in _SCORES else ""
     bound = f" ({line.bound})" if line.bound else ""
     paper = None if pd.isna(line.paper) else line.paper
-    value = Number(line.value, line.low, line.high, paper=paper, signed=line.unit == "points")
+    spread = float(over_seeds(line.by_seed).deviation)  # NaN for one seed
+    value = Number(line.value, line.low, line.high, spread, paper, signed=line.unit == "points", runs=line.runs)
     words = f"{score}{line['first']}, against {line.second}; {line['at']}"
     return [words, value, line.goal, f"{line.verdict}{bound}", line.over]

@@ -8,9 +8,11 @@ _FEW_COLUMNS = 6  # of a table that has room for intervals beside its numbers
 
 
 def run_anchor(folder: str) -> str:
-    """Where a report tells of a run: its folder from `finetune/` on, without the seed."""
+    """Where a report tells of a run of fine-tuning, all its seeds, or of the pre-training of a probe."""
     parts = folder.split("/")
-    return "/".join(parts[parts.index("finetune") : -1])
+    if "finetune" in parts:
+        return "/".join(parts[parts.index("finetune") : -1])
+    return "/".join(["pretrain", *parts[-3:]])
 
 
 def html_table(layout: Layout) -> str:
