@@ -231,9 +231,10 @@ class Sweep:
 
 
 def _words(result: Result) -> str:
-    """A row and its labels in words."""
-    labels = int(result.numbers["n_labelled_events"])
-    return f"{row_words(result.run.method.label, result.run.pretrained)}, {labels:,} labelled events"
+    """A row and its labels in words; of what it was pre-trained on only if that is not all."""
+    method, pretrained = result.run.method.label, result.run.pretrained
+    row = method if pretrained == "100" else row_words(method, pretrained)
+    return f"{row}, {int(result.numbers['n_labelled_events']):,} labelled events"
 
 
 def _event_samples(run: Run) -> int:

@@ -201,7 +201,7 @@ def _lines(
         "by_seed": tuple(compared.by_seed.tolist()),
         "seeds": compared.seeds,
         "n_test_events": compared.n_test_events,
-        "over": " and ".join([*events, *seeds]) or "nothing: one seed",
+        "over": " and ".join([*events, *seeds]) or "no interval: one seed",
         "goal": goal.words,
         "verdict": goal.verdict(compared.interval, bound),
         "paper": paper[0],

@@ -44,7 +44,14 @@ class Missing:
 
 Entry = str | Number | Missing
 # Columns of the long form that have several values in a field, and those that are text even if they look like numbers.
-_SEVERAL = {"by_seed_percent": float, "seeds": int, "difference_seeds": int, "runs": str, "records": str}
+_SEVERAL = {
+    "by_seed_percent": float,
+    "by_seed": float,
+    "seeds": int,
+    "difference_seeds": int,
+    "runs": str,
+    "records": str,
+}
 _TEXTS = ("pretrained", "labelled_percent", "paper_row", "paper_source", "target", "bound", "goal")
 
 
