@@ -13,7 +13,7 @@ from pathlib import Path
 from small_project import Project
 
 SCRIPTS = Path(__file__).parent / "slurm"
-PATIENCE_S = 300
+PATIENCE_S = 900  # machines may be busy with something else
 POLL_S = 0.02
 
 

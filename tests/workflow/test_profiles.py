@@ -1,6 +1,8 @@
 """The profile that is asked for is the one in force."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,8 +12,6 @@ from snakemake.profiles import ProfileConfigFileParser
 from small_project import ROOT
 
 pytestmark = pytest.mark.xdist_group("workflow")
-
-PRETRAINED = "results/tiny/pretrain/mae/pt-100/seed-0/metrics.parquet"
 
 
 def test_no_profile_is_called_default():
@@ -55,30 +55,36 @@ def test_jobs_get_the_resources_of_the_slurm_profile(finished):
     assert "mpi" not in semantic[0]  # Slurm's plugin would not start Snakemake by srun
 
 
+def profile(name: str, folder: Path = ROOT) -> dict:
+    """What Snakemake reads from a profile; one that reads a site looks for it in the working directory."""
+    with open(folder / f"profiles/{name}/config.yaml") as file:
+        return ProfileConfigFileParser().parse(file)
+
+
 @pytest.mark.parametrize(
     ("site", "asked"),
     [
-        ({"ask_for_gpus_by": "gpus"}, {"gpu": "4", "gpu_model": "a100"}),
+        ({}, {"gres": "gpu:a100:4", "nodes": 1, "processes": 4, "workers": 7, "cpus_per_task": 32, "mem_mb": 64000}),
+        ({"ask_for_gpus_by": "gpus"}, {"gpu": 4, "gpu_model": "a100"}),
         ({"gpu_model": None}, {"gres": "gpu:4"}),
-        ({"ask_for_gpus_by": "none", "account": "mine"}, {"slurm_account": "mine"}),
-        ({"gpus_per_node": 2}, {"gres": "gpu:a100:2", "nodes": "2", "cpus_per_task": "16", "mem_mb": "32000"}),
-        ({"max_hours": 8}, {"runtime": "480"}),
+        ({"ask_for_gpus_by": "gpus", "gpu_model": None}, {"gpu": 4}),
+        ({"ask_for_gpus_by": "none", "gpu_partition": "any"}, {"slurm_partition": "any", "processes": 4}),
+        ({"gpus_per_node": 2}, {"gres": "gpu:a100:2", "nodes": 2, "tasks": 2, "mpi": "srun", "cpus_per_task": 16}),
+        ({"max_hours": 8}, {"runtime": 480}),
     ],
 )
-def test_a_cluster_is_told_in_ten_lines(finished, site, asked):
-    file = "profiles/slurm/site.yaml"
-    before = (finished.folder / file).read_text()
-    assert len(before.splitlines()) <= 10
-    with finished.edited(file, before, yaml.safe_dump(yaml.safe_load(before) | site)):
-        said = finished.snakemake("--dry-run", "--forceall", "--quiet", "host", PRETRAINED, profile="slurm")
-    job = resources(said, "pretrain")[0]
-    assert asked.items() <= job.items()
-    assert len({"gres", "gpu"} & job.keys()) == (site.get("ask_for_gpus_by") != "none")
-
-
-def profile(name: str) -> dict:
-    with open(ROOT / f"profiles/{name}/config.yaml") as file:
-        return ProfileConfigFileParser().parse(file)
+def test_a_cluster_is_told_in_ten_lines(tmp_path, monkeypatch, site, asked):
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    file = tmp_path / "profiles/slurm/site.yaml"
+    assert len(file.read_text().splitlines()) <= 10
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | site))
+    monkeypatch.chdir(tmp_path)
+    entries = [entry.removeprefix("pretrain:").split("=", 1) for entry in profile("slurm", tmp_path)["set-resources"]
+               if entry.startswith("pretrain:")]  # fmt: skip
+    found = {name: eval(value, {"attempt": 1}) for name, value in entries}  # as Snakemake does for each job
+    assert asked.items() <= found.items()
+    assert len({"gres", "gpu"} & found.keys()) == (site.get("ask_for_gpus_by") != "none")
+    assert ("mpi" in found) == (found["nodes"] > 1)  # with it, Slurm's plugin leaves srun to the job
 
 
 def test_both_profiles_rerun_for_the_same_reasons():
