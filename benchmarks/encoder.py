@@ -1,20 +1,10 @@
-"""How long the encoder of published size takes, forward and backward, and where the time goes; random weights.
+"""The encoder of published size, forward, on one event: beside the published code and the machine's own products."""
 
-Run: python benchmarks/encoder.py [--bfloat16] [--events bench_events.npz]. Each line has a process of its own.
-"""
-
-import argparse
-import multiprocessing
-import resource
-import time
-from collections import defaultdict
-from pathlib import Path
-
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from panda_lartpc.detector import ENERGY_THRESHOLD_MEV
+from benchmarks.counts import encoder_work, total
+from benchmarks.events import Sources, packed
+from benchmarks.harness import Row, in_child, interleaved, percent, rows, shares
 from panda_lartpc.geometry.grid import point_features
 from panda_lartpc.geometry.pyramid import pyramid_of
 from panda_lartpc.model.attention import SerialisedAttention
@@ -22,109 +12,72 @@ from panda_lartpc.model.block import MLP
 from panda_lartpc.model.encoder import Encoder, up_cast
 from panda_lartpc.model.sparse_conv import SubmanifoldConv
 from panda_lartpc.settings.model import EncoderSettings, GeometrySettings
-from panda_lartpc.settings.simulation import SimulationSettings
-from panda_lartpc.simulation.simulate import simulate_events
 
-SIZES = (1000, 4000, 10000)
-PARTS = {SubmanifoldConv: "convolution", SerialisedAttention: "attention", MLP: "MLP"}
-COLUMNS = ("geometry", "convolution", "attention", "MLP", "other")
+# Seconds of the published code (PTv3 "v3m2" of DeepLearnPhysics/pimm, with spconv, made to run on a CPU) for a forward
+# pass in float32 of one event of so many points: best of nine on a quiet machine of the kind that docs/performance.md
+# names, on other events than these. It cannot compute in bfloat16 there.
+PUBLISHED_S = {1000: 0.19, 4000: 0.58, 10_000: 1.63}
+PARTS = {
+    "convolution": [(SubmanifoldConv, "forward")],
+    "attention": [(SerialisedAttention, "forward")],
+    "MLP": [(MLP, "forward")],
+}
+PRODUCT = 2048  # rows and columns of the matrices whose product gives the machine's rate
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def main() -> None:
-    """Print one table; every line is the fastest of several repetitions, split by the parts of the network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--events", type=Path, help="npz with vox_N (N, 3) and energy_N (N,); default: simulated events"
+def measure(sources: Sources, tiny: bool) -> list[Row]:
+    """Three sizes in two precisions, features and geometry given; and how the cost grows with the batch."""
+    settings = EncoderSettings(drop_path=0, **({"channels": (16,) * 5, "depths": (1,) * 5} if tiny else {}))
+    turns = 1 if tiny else 5
+    found = []
+    for n_points in (100,) if tiny else tuple(PUBLISHED_S):
+        found += _compare(sources, n_points, 1, settings, turns, tiny)
+    return found + ([] if tiny else _compare(sources, 1000, 4, settings, turns, tiny=True))
+
+
+def _compare(sources: Sources, n_points: int, n: int, settings: EncoderSettings, turns: int, tiny: bool) -> list[Row]:
+    """Encoder and product in each precision in turn; peak memory where there is time for it."""
+    passes = {name: _Pass(sources, n_points, n, settings, name) for name in PRECISIONS}
+    products = {name: torch.randn(PRODUCT // (8 if tiny else 1), PRODUCT, dtype=of) for name, of in PRECISIONS.items()}
+    times = interleaved(
+        {f"forward, {name}": one for name, one in passes.items()}
+        | {f"matrix product, {name}": lambda a=a: a @ a.T for name, a in products.items()},
+        turns,
     )
-    parser.add_argument("--cell", choices=["released", "voxel"], default="released", help="grid of the finest level")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch")
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--bfloat16", action="store_true", help="products in bfloat16, as in training with autocast")
-    arguments = parser.parse_args()
-    print(f"{arguments.threads} threads, cells: {arguments.cell}, {'bfloat16' if arguments.bfloat16 else 'float32'}")
-    print(f"{'':<18}{'points':>7}{'ms':>7}" + "".join(f"{name:>13}" for name in COLUMNS) + f"{'peak MiB':>10}")
-    fresh = multiprocessing.get_context("spawn")
-    for backward in (False, True):
-        for n_points in SIZES:
-            with fresh.Pool(1) as pool:
-                seconds, parts, peak = pool.apply(measure, (n_points, backward, arguments))
-                pool.close()
-                pool.join()
-            label = "forward + backward" if backward else "forward"
-            row = f"{label:<18}{n_points:7}{1000 * seconds:7.0f}"
-            print(row + "".join(f"{1000 * parts[name]:13.0f}" for name in COLUMNS) + f"{peak:10.0f}", flush=True)
+    flops = total(encoder_work(passes["float32"].pyramid, settings)).flops
+    notes, peaks = {}, {}
+    for name, one in passes.items():
+        a, case = products[name], f"forward, {name}"
+        rate = flops / min(times[case].cpu)
+        limit = 2 * len(a) ** 2 * a.shape[1] / min(times[f"matrix product, {name}"].cpu)
+        with shares(PARTS) as spent:
+            whole = interleaved({case: one}, 1, warm_up=False)[case].cpu[0]
+        split = percent(spent, whole)
+        notes[case] = f"{rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of the product's {limit / 1e9:.0f}; {split}"
+        if n == 1 and n_points in PUBLISHED_S:
+            published = PUBLISHED_S[n_points]
+            notes[case] += f"; published code {published} s, {published / min(times[case].cpu):.1f} x as long"
+        if not tiny:
+            _, peaks[case] = in_child(_Pass.run_once, sources, n_points, n, settings, name)
+    return rows("encoder", f"{n} x {n_points} points", times, n, "events", peaks, notes)
 
 
-def measure(n_points: int, backward: bool, arguments: argparse.Namespace) -> tuple[float, dict[str, float], float]:
-    """Seconds of the fastest repetition, its split, and the most memory of the process in MiB."""
-    torch.set_num_threads(arguments.threads)
-    position, energy = event_of(n_points, arguments.events)
-    encoder = Encoder(EncoderSettings(drop_path=0)).train(backward)
-    spent: dict[str, float] = defaultdict(float)
-    watch(encoder, spent)
-    fastest, split = float("inf"), {}
-    for _ in range(arguments.repetitions + 1):  # the first one warms up
-        spent.clear()
-        began = time.perf_counter()
-        one_pass(encoder, position, energy, backward, arguments, spent)
-        seconds = time.perf_counter() - began
-        if seconds < fastest:
-            fastest, split = seconds, {**spent, "other": seconds - sum(spent.values())}
-    return fastest, split, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+class _Pass:
+    """A forward pass of random weights, up-cast to the points."""
 
+    def __init__(self, sources: Sources, n_points: int, n: int, settings: EncoderSettings, precision: str):
+        position, energy, offset = packed(sources.large, n_points, n)
+        self.pyramid = pyramid_of(position, offset, GeometrySettings())
+        self._features = self.pyramid.sort(point_features(position, energy, coordinates=True))
+        self._encoder, self._low = Encoder(settings).eval(), precision == "bfloat16"
 
-def one_pass(
-    encoder: Encoder,
-    position: Tensor,
-    energy: Tensor,
-    backward: bool,
-    arguments: argparse.Namespace,
-    spent: dict[str, float],
-) -> None:
-    """From positions and energies to up-cast features, and the gradients of all weights."""
-    began = time.perf_counter()
-    pyramid = pyramid_of(position, torch.tensor([0, len(position)]), GeometrySettings(cell=arguments.cell))
-    spent["geometry"] += time.perf_counter() - began
-    with torch.set_grad_enabled(backward), torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
-        features = pyramid.sort(point_features(position, energy, coordinates=True))
-        result = up_cast(encoder(features, pyramid), pyramid)
-    if backward:
-        encoder.zero_grad()
-        result.float().mean().backward()
+    @torch.no_grad()
+    def __call__(self) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._low):
+            up_cast(self._encoder(self._features, self.pyramid), self.pyramid)
 
-
-def watch(encoder: nn.Module, spent: dict[str, float]) -> None:
-    """Add up the time inside convolutions, attention and MLPs, on the way forth and back."""
-    began: dict[nn.Module, float] = {}
-
-    def start(module: nn.Module, *_: object) -> None:
-        began[module] = time.perf_counter()
-
-    def stop(module: nn.Module, *_: object) -> None:
-        spent[PARTS[type(module)]] += time.perf_counter() - began[module]
-
-    for module in encoder.modules():
-        if type(module) in PARTS:
-            module.register_forward_pre_hook(start)
-            module.register_forward_hook(stop)
-            module.register_full_backward_pre_hook(start)
-            module.register_full_backward_hook(stop)
-
-
-def event_of(n_points: int, path: Path | None) -> tuple[Tensor, Tensor]:
-    """Positions in voxels (N, 3) and energies in MeV (N,), from the file or of simulated events, one over another."""
-    if path is not None:
-        with np.load(path) as file:
-            position, energy = file[f"vox_{n_points}"], file[f"energy_{n_points}"]
-        return torch.from_numpy(position.astype(np.float32)), torch.from_numpy(energy)
-    points = np.concatenate([event.point for event in simulate_events(SimulationSettings(), "train", 0, 20)])
-    points = points[points[:, 3] > ENERGY_THRESHOLD_MEV]
-    _, first = np.unique(points[:, :3], axis=0, return_index=True)
-    points = points[np.sort(first)[:n_points]]
-    if len(points) < n_points:
-        raise ValueError(f"20 simulated events have {len(points)} points, fewer than {n_points}; simulate more")
-    return torch.from_numpy(points[:, :3].copy()), torch.from_numpy(points[:, 3].copy())
-
-
-if __name__ == "__main__":
-    main()
+    @staticmethod
+    def run_once(sources: Sources, n_points: int, n: int, settings: EncoderSettings, precision: str) -> None:
+        """For the memory of a process that does nothing else."""
+        _Pass(sources, n_points, n, settings, precision)()

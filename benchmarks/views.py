@@ -1,101 +1,46 @@
-"""How long the views of a batch take in a data worker, and where the time goes: simulated events of the embedded study.
+"""The views of a batch as a data worker makes them, in each recipe, and where the time goes."""
 
-Run: python benchmarks/views.py [--config config.yaml] [--events 4].
-"""
-
-import argparse
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
+from tempfile import TemporaryDirectory
 
-import numpy as np
-import torch
-import yaml
-
-from panda_lartpc.data.columns import new_store
-from panda_lartpc.data.decode import decode, select_points
-from panda_lartpc.data.sampler import BatchPlan
-from panda_lartpc.data.store import PointStore, PointWriter
-from panda_lartpc.settings.study import Study, read_study
-from panda_lartpc.simulation.simulate import simulate_events
+from benchmarks.events import Sources, embedded_study, point_store, raw_events
+from benchmarks.harness import Row, interleaved, percent, rows, shares
+from panda_lartpc.data.sampler import BatchPlan, EventDataset
+from panda_lartpc.settings.model import GeometrySettings
+from panda_lartpc.settings.pretrain import PretrainSettings, Recipe
 from panda_lartpc.views import dataset
 from panda_lartpc.views.dataset import ViewDataset
 
 PARTS = {
-    "pyramids": ["pyramid_of"],
-    "crops": ["global_crops", "local_crops"],
-    "positions": ["centred", "augment_event"],
-    "charges": ["charge_factor", "changed_log_energy"],
-    "masks": ["masked_points", "clipped_normal"],
+    "pyramids": [(dataset, "pyramid_of")],
+    "crops": [(dataset, "global_crops"), (dataset, "local_crops")],
+    "positions": [(dataset, "centred"), (dataset, "augment_event")],
+    "charges": [(dataset, "charge_factor"), (dataset, "changed_log_energy")],
+    "masks": [(dataset, "masked_points"), (dataset, "clipped_normal")],
 }
 
 
-def main() -> None:
-    """Print one line for each recipe: milliseconds for a batch, the median over batches, split by parts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--config", type=Path, default=Path("config.yaml"), help="study whose events and recipe to take"
-    )
-    parser.add_argument("--events", type=int, default=4, help="events of a batch")
-    parser.add_argument("--batches", type=int, default=16)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    study = read_study(yaml.safe_load(arguments.config.read_text()))
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder, "train.zarr")
-        write_events(store, study, arguments.events * arguments.batches)
-        per_event = PointStore(store).n_points.mean()
-        print(f"{arguments.events} events a batch, {per_event:.0f} points an event, 1 thread")
-        print(f"{'recipe':<10}{'ms':>7}" + "".join(f"{part:>12}" for part in [*PARTS, "other"]))
-        for recipe in ("small", "paper", "released"):
-            settings = type(study.pretrain)(recipe=recipe, event_samples=study.pretrain.event_samples)
-            views = ViewDataset(store, study.geometry, study.encoder.coordinates, settings, seed=0)
-            total, parts = measure(views, arguments.events, arguments.batches)
-            row = f"{recipe:<10}{1000 * total:7.0f}" + "".join(f"{1000 * parts[part]:12.1f}" for part in PARTS)
-            print(row + f"{1000 * (total - sum(parts.values())):12.1f}", flush=True)
+def measure(sources: Sources, tiny: bool) -> list[Row]:
+    """Batches of the embedded study and, of two sizes, of the paper's recipe, beside reading the events: the limit."""
+    study = embedded_study()
+    found = _compare("small", sources.small, study.geometry, study.encoder.coordinates, 4, tiny)
+    for n in (1,) if tiny else (4, 12):
+        found += _compare("paper", sources.large, GeometrySettings(), True, n, tiny)
+    return found
 
 
-def write_events(path: Path, study: Study, n_events: int) -> None:
-    """A point store of simulated events."""
-    events = [decode(raw) for raw in simulate_events(study.simulation, "train", 0, 2 * n_events)]
-    events = [select_points(event, event.energy_mev > study.data.min_energy_mev) for event in events]
-    with new_store(path) as columns:
-        columns.describe(kind="points")
-        writer = PointWriter(columns)
-        writer.append([event for event in events if len(event)][:n_events])
-        writer.finish()
-
-
-def measure(views: ViewDataset, n_events: int, n_batches: int) -> tuple[float, dict[str, float]]:
-    """Median seconds of a batch, and of each part, over batches after the first."""
-    spent: Counter[str] = Counter()
-    timed = {name: watch(getattr(dataset, name), part, spent) for part, names in PARTS.items() for name in names}
-    seconds = []
-    with patch.multiple(dataset, **timed):
-        for i in range(n_batches):
-            before, began = Counter(spent), time.perf_counter()
-            views[BatchPlan(n_events * i, tuple(range(n_events * i, n_events * (i + 1))))]
-            whole = time.perf_counter() - began
-            seconds.append([whole, *(spent[part] - before[part] for part in PARTS)])
-    whole, *parts = np.median(seconds[1:], axis=0)
-    return whole, dict(zip(PARTS, parts, strict=True))
-
-
-def watch(function: Callable, part: str, spent: Counter[str]) -> Callable:
-    """The function, adding the time it takes to `spent[part]`."""
-
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        began = time.perf_counter()
-        result = function(*args, **kwargs)
-        spent[part] += time.perf_counter() - began
-        return result
-
-    return timed
-
-
-if __name__ == "__main__":
-    main()
+def _compare(
+    recipe: Recipe, source: Path, geometry: GeometrySettings, coordinates: bool, n: int, tiny: bool
+) -> list[Row]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "train.zarr")
+        store = point_store(path, raw_events(source, n))
+        reader, plan = EventDataset(path), BatchPlan(0, tuple(range(n)))
+        views = ViewDataset(path, geometry, coordinates, PretrainSettings(recipe=recipe), seed=0)
+        turns = 1 if tiny else 5
+        times = interleaved({"views": lambda: views[plan], "read its events (limit)": lambda: reader[plan]}, turns)
+        with shares(PARTS) as spent:
+            whole = interleaved({"views": lambda: views[plan]}, 1, warm_up=False)["views"].cpu[0]
+        note = {"views": percent(spent, whole)}
+        size = f"{recipe}, {n} x {store.n_points.mean():,.0f} points"
+        return rows("views", size, times, n, "events", notes=note)
