@@ -55,11 +55,12 @@ class Page:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press the mouse at a place of the window, move it to another in some steps, and let go."""
+        """Press the mouse at a place of the window, move it to another in some steps, let go, and leave for a corner."""
         self._mouse("mousePressed", start)
         for step in range(1, 6):
             self._mouse("mouseMoved", tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)))
         self._mouse("mouseReleased", end)
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=2, y=2)
 
     def _mouse(self, kind: str, place: tuple[float, float]) -> None:
         x, y = place

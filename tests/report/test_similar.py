@@ -30,6 +30,41 @@ def test_events_in_the_same_direction_are_nearest_and_the_far_one_is_most_unusua
     assert table.anomaly[2] > 5 * table.anomaly[:2].max()
 
 
+@pytest.mark.parametrize("kind", ["elsewhere", "between", "along a narrow feature"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_implanted_events_of_another_kind_are_the_most_unusual(kind, seed):
+    """Events of three kinds, whose embeddings are correlated and of very different width in each feature; in the test
+    split a few of a fourth kind, far from all others or where no other is, whatever the unit of a feature."""
+    rng = np.random.default_rng(seed)
+    n_features, n_train, n_usual, n_odd = 16, 600, 150, 7
+    centres = rng.normal(size=(3, n_features)) * 8
+    mixing = rng.normal(size=(n_features, n_features)) * 0.3
+    width = 10 ** rng.uniform(-3, 3, n_features)  # the units of the features
+
+    def usual(n: int) -> np.ndarray:
+        return centres[rng.integers(0, 3, n)] + rng.normal(size=(n, n_features)) @ mixing
+
+    scatter = 0.3 * rng.normal(size=(n_odd, n_features))
+    match kind:
+        case "elsewhere":
+            odd = scatter - 2 * centres.sum(axis=0)
+        case "between":
+            odd = scatter + centres.mean(axis=0)
+        case _:
+            narrow = np.argmin(np.concatenate([centres, mixing]).std(axis=0))
+            odd = usual(n_odd) + 25 * np.eye(n_features)[narrow] * usual(1000).std(axis=0)[narrow]
+    places = rng.permutation(n_usual + n_odd)
+    test = np.concatenate([usual(n_usual), odd])[places]
+    names = [f"train_{i}" for i in range(n_train)] + [f"test_{i}" for i in range(n_usual + n_odd)]
+    split = ["train"] * n_train + ["test"] * (n_usual + n_odd)
+    labels = pd.DataFrame({"split": split, "name": names})
+    embedding = (np.concatenate([usual(n_train), test]) * width).astype(np.float32)
+    table = retrieve(Embeddings(labels, embedding), 10)
+    implanted = {f"test_{i}" for i in np.flatnonzero(places >= n_usual)}
+    assert set(table.nsmallest(n_odd, "rank").name) == implanted
+    assert table.anomaly[table.name.isin(implanted)].min() > 1.2 * table.anomaly[~table.name.isin(implanted)].median()
+
+
 def test_a_training_event_is_not_its_own_neighbour(events):
     found = similar(events, 12, 9)
     assert set(found.name) == {f"train_{i}" for i in range(10, 20)} - {"train_12"}

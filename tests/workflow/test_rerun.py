@@ -19,20 +19,22 @@ RESULTS = (
     *("tables/table-1.csv", "tables/table-2.md", "figures/figure-6.png", "figures/figure-10.pdf"),
     *("tables/table-3.md", "tables/table-4.tex", "tables/kinematics.csv", "figures/kinematics.png"),
     *("figures/figure-7.png", "figures/figure-8.pdf", "figures/figure-9.png"),
-    *(f"figures/figure-{n}.{end}" for n in (3, 4, 5, 11, 12, 13) for end in ("png", "pdf")),
+    *(f"figures/figure-{n}.{end}" for n in (3, 4, 5, *range(11, 16)) for end in ("png", "pdf")),
     *(f"figures/figure-{n}.html" for n in (11, 12, 13)),
     *("figures/figure-2.png", "figures/figure-2.html", "tables/embedding.md", "tables/findings.md", "retrieval.html"),
+    *("throughput/semantic.parquet", "records/throughput/particle.json", "report.html"),
 )
 # What follows from the events of the training split, in the small study.
 SEMANTIC = {"finetune": 4, "table1": 1, "table2": 1, "table_findings": 1, "figure6": 1, "figure10": 1}
 PANOPTIC = {"table3": 1, "table4": 1, "figure7": 1, "figure8": 1, "figure9": 1}
 KINEMATICS = {"finetune_kinematics": 2, "table_kinematics": 1, "figure_kinematics": 1}
 EXAMPLES = {"figure11": 1, "figure12": 1, "figure13": 1}
-SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, **EXAMPLES, "predictions": 1, "finetune": 7}
+SPEED = {"throughput": 2, "figure14": 1, "figure15": 1}
+SWEEP = {**SEMANTIC, **PANOPTIC, **KINEMATICS, **EXAMPLES, **SPEED, "predictions": 1, "finetune": 7}
 EMBEDDING = {"embed": 3, "tsne": 2, "table_embedding": 1, "figure2": 1, "retrieval": 1}
 VIEWS = {"figure3": 1, "figure5": 1}
 TRAINING = {"pretrain": 2, "probe": 2, "select": 2, "figure_probe": 2, **VIEWS, **EMBEDDING, **SWEEP}
-AT_LAST = {"track": 1, "all": 1}
+AT_LAST = {"track": 1, "report": 1, "all": 1}
 ONE_RUN = "results/tiny/finetune/semantic/scratch/full/ft-40/seed-0/metrics.json"
 ADDED_COMMENT = ("import logging\n", "import logging  # a comment\n\n")
 
@@ -80,7 +82,7 @@ def test_a_changed_statement_reruns_the_rules_that_depend_on_it(finished):
 
 def test_a_changed_page_reruns_no_data(finished):
     with finished.edited("src/panda_lartpc/report/event_page.py", '"""\n', '"""\nCHANGED = 1\n'):
-        assert finished.jobs() == {"event_display": 1, "retrieval": 1, **EXAMPLES, "all": 1}
+        assert finished.jobs() == {"event_display": 1, "retrieval": 1, **EXAMPLES, "report": 1, "all": 1}
 
 
 def test_a_changed_threshold_keeps_the_raw_stores(finished):
@@ -94,12 +96,38 @@ def test_a_changed_probe_does_not_train_again(finished):
     assert jobs == {"probe": 1}
 
 
-def test_a_deleted_figure_is_drawn_again_from_files_alone(finished):
-    figure = finished.folder / "results/tiny/figures/figure-2.png"
+@pytest.mark.parametrize(
+    ("file", "rule"),
+    [("figures/figure-2.png", "figure2"), ("figures/figure-14.png", "figure14"), ("figures/figure-7.png", "figure7")],
+)
+def test_a_deleted_figure_is_drawn_again_from_files_alone(finished, file, rule):
+    figure = finished.folder / "results/tiny" / file
     kept = figure.read_bytes()
     figure.unlink()
-    assert finished.jobs("results/tiny/figures/figure-2.png") == {"figure2": 1}
+    assert finished.jobs(f"results/tiny/{file}") == {rule: 1}
+    assert finished.jobs() == {rule: 1, "report": 1, "all": 1}  # which shows it
     figure.write_bytes(kept)
+
+
+def test_a_deleted_report_is_made_again_alone(finished):
+    report = finished.folder / "results/tiny/report.html"
+    kept = report.read_bytes()
+    report.unlink()
+    assert finished.jobs() == {"report": 1, "all": 1}
+    report.write_bytes(kept)
+
+
+def test_the_report_of_the_workflow_shows_all_of_its_tables_figures_and_runs(finished):
+    results = finished.folder / "results/tiny"
+    text = (results / "report.html").read_text()
+    for table in results.glob("tables/*.csv"):
+        assert f'<section id="tables/{table.stem}">' in text
+    for figure in results.glob("figures/*.png"):
+        assert f'id="figures/{figure.stem}"' in text
+    for record in results.glob("finetune/*/*/*/*/*/metrics.json"):
+        assert f'<details class="run" id="{record.parents[1].relative_to(results)}">' in text
+    for page in ("events", "figure-2", "figure-11", "figure-12", "figure-13", "retrieval-events"):
+        assert f'id="display-{page}"' in text
 
 
 def test_other_neighbours_embed_nothing_again(finished):
@@ -120,8 +148,8 @@ def test_another_recipe_of_one_row_reruns_that_row_only(finished):
 def test_a_study_without_rows_of_a_task_leaves_its_tables_out(finished):
     changed = "finetune={particle: {rows: []}, interaction: {rows: []}, kinematics: {rows: []}}"
     jobs = finished.jobs(config=("name=other", *SETTINGS[1:], changed))
-    assert not jobs.keys() & {*PANOPTIC, *KINEMATICS, "figure12", "figure13"}
-    assert (jobs["finetune"], jobs["figure11"]) == (4, 1)
+    assert not jobs.keys() & {*PANOPTIC, *KINEMATICS, "figure12", "figure13", "figure15"}
+    assert (jobs["finetune"], jobs["figure11"], jobs["throughput"]) == (4, 1, 1)
 
 
 def test_a_shorter_sweep_trains_nothing(finished):

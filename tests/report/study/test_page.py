@@ -138,4 +138,4 @@ def test_a_browser_shows_tables_a_runs_curve_and_an_event_that_turns(study, repo
         print(f"pictures are in {pictures}")
     assert shown.errors == []
     assert [asked for asked in shown.asked if not asked.startswith((report.as_uri(), "data:", "blob:null"))] == []
-    assert (coloured(seen) != coloured(turned)).sum() > 100
+    assert (coloured(seen) != coloured(turned)).sum() > 1000

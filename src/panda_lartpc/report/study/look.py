@@ -21,6 +21,7 @@ h3 {{ font-size: 15px; margin: 20px 0 6px; }}
 code {{ font: 12px ui-monospace, monospace; overflow-wrap: anywhere; }}
 .scroll {{ overflow-x: auto; margin-bottom: 10px; }}
 .layouts {{ display: flex; flex-wrap: wrap; gap: 6px 44px; }} figure.table {{ max-width: 100%; }}
+.layouts > figure {{ min-width: 430px; }} .layouts .notes {{ contain: inline-size; }}
 section {{ margin-bottom: 26px; }}
 table {{ border-collapse: collapse; font-size: 13px; }}
 th, td {{ text-align: left; vertical-align: top; padding: 3px 12px 3px 0; border-bottom: 1px solid #e8e8e8; }}
