@@ -41,13 +41,18 @@ def stores(path):
 
 
 def find_event_files():
-    """The user's own files: split → name without ending → path."""
+    """Files that are not simulated: split → name without ending → path."""
     from panda_lartpc.data.files import find_files
 
+    if study.data.source == "download":
+        return {
+            split: {Path(name).stem: results(f"download/{split}/{name}") for name in DOWNLOADED[split]} for split in SPLITS
+        }
     return {split: {path.stem: str(path) for path in find_files(study.data.root, split)} for split in SPLITS}
 
 
 SIMULATED = study.simulated_files()
+DOWNLOADED = study.data.downloaded_files()
 FILES = SIMULATED if study.data.source == "simulated" else find_event_files()
 
 
@@ -76,6 +81,8 @@ def records():
     names += [f"threshold/{split}" for split in SPLITS]
     if study.data.source == "simulated":
         names += [f"simulate/{split}/{file}" for split in SPLITS for file in FILES[split]] + ["validate_simulation"]
+    if study.data.source == "download":
+        names += [f"download/{split}/{name}" for split in SPLITS for name in DOWNLOADED[split]]
     found = [results(f"records/{name}.json") for name in names]
     found += pretrainings("results/{study}/records/pretrain/{objective}_pt-{K}_seed-{s}.json")
     found += pretrainings(f"{PROBE}/{{n}}.json")

@@ -22,7 +22,33 @@ rule simulate:
         "../scripts/simulate.py"
 
 
-# Every deposit of one file, losslessly, in a sharded store.
+# One file of a published data set, with the checksum of the settings or else the host's. Here, because nodes of a cluster
+# often have no way to the internet.
+rule download:
+    output:
+        file="results/{study}/download/{split}/{name}",
+        record="results/{study}/records/download/{split}/{name}.json",
+    log:
+        "results/{study}/logs/download/{split}_{name}.log",
+    benchmark:
+        "results/{study}/benchmarks/download/{split}_{name}.tsv"
+    wildcard_constraints:
+        name=r"[^/]+\.(h5|parquet)",
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    params:
+        settings=study.data.download.model_dump(mode="json", exclude={"files"}),
+        path="{split}/{name}",
+        sha256=lambda wildcards: DOWNLOADED[wildcards.split].get(wildcards.name, ""),
+        source=source("download.py"),
+    script:
+        "../scripts/download.py"
+
+
+# Every deposit of one file, losslessly, in a sharded store. One job a file: the HDF5 files of PILArNet-M have 50,000 to
+# 196,200 events, minutes of work each, ten jobs in all; and a file that has changed is the only one read again.
 rule ingest:
     input:
         file=event_file,

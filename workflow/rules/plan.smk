@@ -19,6 +19,13 @@ def asked_for(name):
     return {key: value for key, value in resources.items() if isinstance(value, (int, str))}
 
 
+def event_files():
+    """Event files that are there by split; none where the workflow simulates them."""
+    if study.data.source == "simulated":
+        return {}
+    return {split: [file for file in FILES[split].values() if Path(file).exists()] for split in SPLITS}
+
+
 def planned_work():
     """What `cost_plan` counts."""
     n_files = sum(map(len, FILES.values()))
@@ -34,7 +41,7 @@ def planned_work():
             "predictions": int(any(RUNS.values())),
         },
         "runs": [parts[1:4] for parts in sorted(folders)],
-        "files": {split: list(FILES[split].values()) for split in SPLITS} if study.data.source == "files" else {},
+        "files": event_files(),
         "devices": {
             name.split()[-1]: asked_for(name).get("processes", 1)
             for name in SUBMITTED

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Experiments of the stages; fine-tuning has one for each task.
 EXPERIMENTS = {
-    **dict.fromkeys(("simulate", "ingest", "threshold", "validate_simulation"), "data"),
+    **dict.fromkeys(("simulate", "download", "ingest", "threshold", "validate_simulation"), "data"),
     "pretrain": "pretrain",
     **dict.fromkeys(("probe", "table_embedding"), "probe"),  # what frozen features tell
     **dict.fromkeys(("throughput", "benchmark"), "benchmark"),
