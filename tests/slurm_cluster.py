@@ -82,12 +82,12 @@ class Training:
         os.kill(int(pid), signal.SIGSTOP)
         return cls(job, int(pid))
 
-    def go_on_when_told_to_stop(self) -> None:
-        """Let it go on once SIGTERM waits for it: it then saves its state and ends."""
-        wait_until(self._told_to_stop, f"job {self.job} to be told to stop")
+    def go_on_when_warned(self) -> None:
+        """Let it go on once the warning of the time limit waits for it. Whatever ends a job lets it go on, too."""
+        wait_until(self._warned, f"job {self.job} to be warned")
         os.kill(self.pid, signal.SIGCONT)
 
-    def _told_to_stop(self) -> bool:
+    def _warned(self) -> bool:
         status = Path(f"/proc/{self.pid}/status").read_text()
         pending = re.search(r"^ShdPnd:\s+(\w+)", status, flags=re.MULTILINE)[1]
         return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
@@ -97,8 +97,9 @@ class Driver:
     """Snakemake, submitting a project's jobs to Slurm in the background."""
 
     def __init__(self, project: Project, config: tuple[str, ...], *targets: str):
-        # The cluster is idle: a first look after 3 s is soon enough.
-        options = ("--slurm-init-seconds-before-status-checks", "3", "--config", *config)
+        # The cluster is idle: a first look after 3 s is soon enough. The machine may be so busy that jobs of a minute do
+        # not come to train before their second or third attempt.
+        options = ("--slurm-init-seconds-before-status-checks", "3", "--retries", "6", "--config", *config)
         command, how = project.command(*targets, *options, profile="slurm")
         self.said = project.folder / "driver.txt"
         with open(self.said, "w") as file:

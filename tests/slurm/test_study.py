@@ -58,8 +58,9 @@ class Study:
     project: Project
 
     def log(self, run: str) -> str:
-        """What the log of a run says now."""
-        return (self.project.folder / RESULTS / LOGS[run]).read_text(errors="replace")
+        """What the log of a run says now; nothing before its job has begun."""
+        file = self.project.folder / RESULTS / LOGS[run]
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def halted(self, run: str) -> Training:
         """A run, halted as soon as it has saved a state."""
@@ -81,7 +82,6 @@ class Study:
         wait_until(lambda: "another process trains here" in self.log(PRETRAINING), "the second job to be refused")
         refused = self.log(PRETRAINING)
         slurm("scancel", run.job)
-        run.go_on_when_told_to_stop()
         return run.job, refused
 
     def past_its_limit(self) -> str:
@@ -93,7 +93,7 @@ class Study:
     def warned(self) -> tuple[str, str]:
         """A job is warned before its time is over; also what it says."""
         run = self.halted(LINEAR)
-        run.go_on_when_told_to_stop()
+        run.go_on_when_warned()
         end_of(run.job, "FAILED")
         return run.job, self.log(LINEAR)
 
@@ -101,7 +101,6 @@ class Study:
         """A job is put back into the queue."""
         run = self.halted(PARTICLE)
         slurm("scontrol", "requeue", run.job)
-        run.go_on_when_told_to_stop()
         return run.job
 
     def node_lost(self, others: list) -> str:
