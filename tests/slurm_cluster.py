@@ -76,11 +76,17 @@ class Training:
     @classmethod
     def halted(cls, state: Path) -> "Training":
         """Halt the training in a folder of states as soon as it has saved one."""
-        holder = r"process (\d+) on .*, Slurm job (\d+)\n"
-        wait_until(lambda: list(state.glob("*/state.pt")), f"a state in {state}")
-        pid, job = re.fullmatch(holder, next(state.glob("*/lock")).read_text()).groups()
-        os.kill(int(pid), signal.SIGSTOP)
-        return cls(job, int(pid))
+        run = wait_until(lambda: cls._running(state), f"a training with a state in {state}")
+        os.kill(run.pid, signal.SIGSTOP)
+        return run
+
+    @classmethod
+    def _running(cls, state: Path) -> "Training | None":
+        for saved in state.glob("*/state.pt"):
+            holder = re.fullmatch(r"process (\d+) on .*, Slurm job (\d+)\n", (saved.parent / "lock").read_text())
+            if holder and Path("/proc", holder[1]).exists():
+                return cls(job=holder[2], pid=int(holder[1]))
+        return None
 
     def go_on_when_warned(self) -> None:
         """Let it go on once the warning of the time limit waits for it. Whatever ends a job lets it go on, too."""
@@ -97,8 +103,8 @@ class Driver:
     """Snakemake, submitting a project's jobs to Slurm in the background."""
 
     def __init__(self, project: Project, config: tuple[str, ...], *targets: str):
-        # The cluster is idle: a first look after 3 s is soon enough. The machine may be so busy that jobs of a minute do
-        # not come to train before their second or third attempt.
+        # The cluster is idle: a first look after 3 s is soon enough. The machine may be so busy that jobs of a minute
+        # do not come to train before their second or third attempt.
         options = ("--slurm-init-seconds-before-status-checks", "3", "--retries", "6", "--config", *config)
         command, how = project.command(*targets, *options, profile="slurm")
         self.said = project.folder / "driver.txt"
