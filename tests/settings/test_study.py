@@ -89,7 +89,7 @@ def test_the_reference_page_has_every_key_with_the_default_that_holds():
     rows = {key: (default, allowed) for key, default, allowed, _ in reference_rows()}
     assert rows["name"][0] == "(required)"
     assert rows["data.min_energy_mev"] == ("0.13", "float, >= 0, < 20")
-    assert rows["data.source"] == ("simulated", "simulated | files")
+    assert rows["data.source"] == ("simulated", "simulated | files | download")
     # The default is that of the section that stands there, not of its model.
     assert rows["simulation.rain.interactions"][0] == str(list(RainSettings().interactions))
     assert rows["simulation.vertex.inset_cm"][0] == str(VertexSettings().inset_cm)

@@ -48,7 +48,7 @@ def test_what_takes_seconds_is_not_submitted_to_a_cluster():
     assert [name for name in quick if "localrule: True" not in RULES[name]] == []
 
 
-@pytest.mark.parametrize("name", RULES.keys() - REPORTS)
+@pytest.mark.parametrize("name", sorted(RULES.keys() - REPORTS))
 def test_what_a_rule_writes_lies_in_its_own_study(name):
     written = RULES[name].split("    output:")[1].split("    params:")[0]
     written = re.sub(r'results\("(.*?)"\)', r'"results/{study}/\1"', written)  # of the study that is being made

@@ -33,7 +33,7 @@ rule download:
     benchmark:
         "results/{study}/benchmarks/download/{split}_{name}.tsv"
     wildcard_constraints:
-        name=r"[^/]+\.(h5|parquet)",
+        name=r"[\w.-]+",
     localrule: True
     conda:
         "../../envs/cpu.yaml"

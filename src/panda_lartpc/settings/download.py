@@ -9,7 +9,7 @@ class DownloadedFile(Section):
     """One file of a published data set."""
 
     path: str = Field(
-        pattern=r"^(train|val|test)/[^/]+\.(h5|parquet)$",
+        pattern=r"^(train|val|test)/[\w.-]+\.(h5|parquet)$",
         description="its place in the repository, `<split>/<name>.h5`; names of a split differ",
     )
     sha256: str = Field(
