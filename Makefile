@@ -70,9 +70,9 @@ test-gpu: setup ## the tests that need a GPU; docs/gpu.md says what they show
 test-slurm: setup ## the workflow through a real Slurm on this machine, whose jobs are killed at random (some minutes)
 	OMP_NUM_THREADS=1 pytest -m slurm
 
-# STAGE: only these, as in make bench STAGE="reads encoder"; names: python -m benchmarks --help
+# STAGE: only these, as in make bench STAGE="reads encoder". PAGE: whose table is replaced, as docs/performance.md.
 bench: setup ## how fast each stage is, beside its alternative and its limit; some minutes
-	OMP_NUM_THREADS=1 python -m benchmarks $(STAGE)
+	OMP_NUM_THREADS=1 python -m benchmarks $(STAGE) $(if $(PAGE),--page $(PAGE))
 
 ui: setup ## browse the runs of all studies with MLflow, at http://127.0.0.1:5000
 	@if [ -n "$$MLFLOW_TRACKING_URI" ]; then echo "The runs are at $$MLFLOW_TRACKING_URI: open it in a browser"; exit; fi; \

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 from dataclasses import asdict
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.events import Sources
-from benchmarks.harness import Row, in_child, table
+from benchmarks.harness import Row, in_child, markdown, measure_stage, table
 from panda_lartpc.provenance import atomic_path, save_record, source_digest
 from panda_lartpc.training.import_records import import_records
 
+BEGIN, END = "<!-- table of make bench -->", "<!-- end of table -->"
 # Modules of this folder, in the order of the workflow.
 STAGES = (
     *("simulate", "ingest", "reads", "views", "geometry"),
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"some of {', '.join(STAGES)}; all if none is given")
     parser.add_argument("--tiny", action="store_true", help="sizes that only show that it runs")
+    parser.add_argument("--page", type=Path, help="page whose table is replaced, as docs/performance.md")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder that the runs of MLflow lie in")
     given = parser.parse_args(arguments)
     if unknown := set(given.stages) - set(STAGES):
@@ -46,11 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
             print(table(measured), flush=True)
             found += measured
     save(found, given.results)
-
-
-def measure_stage(stage: str, sources: Sources, tiny: bool) -> list[Row]:
-    """Lines of one stage, of the module with its name."""
-    return import_module(f"benchmarks.{stage}").measure(sources, tiny)
+    if given.page:
+        write_page(found, machine(), given.page)
 
 
 def machine() -> dict[str, object]:
@@ -82,6 +80,17 @@ def save(found: list[Row], results: Path) -> None:
     record = folder / "table.json"
     save_record(record, "benchmark", machine(), numbers, [folder / "table.parquet"], source_digest(__file__))
     import_records([record], results / "mlflow.db", "benchmark")
+
+
+def write_page(found: list[Row], where: dict[str, object], page: Path) -> None:
+    """Replace what stands between the two marks of a page by the table and what it was measured on."""
+    text = page.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"{page}: expected one line {BEGIN!r} and below it one line {END!r}; put them there")
+    measured = ", ".join(f"{name}: {value}" for name, value in where.items())
+    block = f"{BEGIN}\nMeasured on {measured}.\n\n{markdown(found)}\n{END}"
+    with atomic_path(page) as path:
+        path.write_text(text[: text.index(BEGIN)] + block + text[text.index(END) + len(END) :])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
@@ -85,6 +86,11 @@ def rows(
     return found
 
 
+def measure_stage(stage: str, *arguments: Any) -> list[Row]:
+    """Lines of one stage, of the module with its name."""
+    return import_module(f"benchmarks.{stage}").measure(*arguments)
+
+
 def in_child(function: Callable, *arguments: Any) -> tuple[Any, float]:
     """Result of a call in a fresh process of one thread, and the most memory of that process in MB.
 
@@ -154,4 +160,18 @@ def table(found: list[Row]) -> str:
         lines.append(
             f"{row.stage:<11}{row.case:<34}{row.size:<22}{times}{rate:>18}{row.ratio:>7.2f}{memory:>8}  {row.note}"
         )
+    return "\n".join(lines)
+
+
+def markdown(found: list[Row]) -> str:
+    """The lines as a table of a page."""
+    lines = [
+        "| stage | size | case | ms (quartiles) | CPU ms | for a CPU second | x | MB | note |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found:
+        times = f"{1000 * row.seconds:.4g} ({1000 * row.low:.3g} to {1000 * row.high:.3g}) | {1000 * row.cpu_s:.4g}"
+        memory = "" if np.isnan(row.peak_mb) else f"{row.peak_mb:,.0f}"
+        rate = f"{row.per_cpu_s:,.4g} {row.unit} | {row.ratio:.2f}"
+        lines.append(f"| {row.stage} | {row.size} | {row.case} | {times} | {rate} | {memory} | {row.note} |")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from importlib import import_module
 import pandas as pd
 import pytest
 from benchmarks.events import Sources
-from benchmarks.harness import Row, Times, interleaved, percent, rows, shares, table
+from benchmarks.harness import Row, Times, interleaved, measure_stage, percent, rows, shares, table
 
 from benchmarks import __main__ as program
 
@@ -23,7 +23,7 @@ def test_each_stage_measures_something(sources, stage, monkeypatch):
     module = import_module(f"benchmarks.{stage}")
     if hasattr(module, "in_child"):
         monkeypatch.setattr(module, "in_child", lambda function, *arguments: (function(*arguments), 1.0))
-    found = program.measure_stage(stage, sources, tiny=True)
+    found = measure_stage(stage, sources, True)
     assert found
     for row in found:
         assert row.low <= row.seconds <= row.high
@@ -88,3 +88,19 @@ def test_results_are_a_table_and_a_record(tmp_path, monkeypatch):
     }
     assert {"processor", "cores", "date"} <= record["settings"].keys()
     assert imported == [([tmp_path / "benchmark/table.json"], tmp_path / "mlflow.db", "benchmark")]
+
+
+def test_a_page_gets_the_new_table_and_keeps_its_text(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{program.BEGIN}\nold\n{program.END}\nafter\n")
+    row = Row("reads", "h5py", "8 events", 0.5, 0.4, 0.6, 0.3, 20.0, "events", 1.0)
+    for _ in range(2):
+        program.write_page([row], {"cores": 2}, page)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old" not in text
+    assert text.count("| reads | 8 events | h5py | 500 (400 to 600) | 300 | 20 events | 1.00 |  |  |") == 1
+    page.write_text("nothing")
+    with pytest.raises(ValueError, match="page.md: expected one line '<!-- table of make bench -->'"):
+        program.write_page([row], {}, page)
