@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,15 +89,12 @@ class Training:
                 return cls(job=holder[2], pid=int(holder[1]))
         return None
 
-    def go_on_when_warned(self) -> None:
-        """Let it go on once the warning of the time limit waits for it. Whatever ends a job lets it go on, too."""
-        wait_until(self._warned, f"job {self.job} to be warned")
-        os.kill(self.pid, signal.SIGCONT)
-
-    def _warned(self) -> bool:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        pending = re.search(r"^ShdPnd:\s+(\w+)", status, flags=re.MULTILINE)[1]
-        return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
+    def kept_halted(self) -> None:
+        """Halt it again and again until it is killed: Slurm lets processes go on before it tells them to stop."""
+        with suppress(ProcessLookupError):
+            while True:
+                os.kill(self.pid, signal.SIGSTOP)
+                time.sleep(POLL_S / 10)
 
 
 class Driver:

