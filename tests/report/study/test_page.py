@@ -49,6 +49,7 @@ def test_each_run_has_a_section_with_curves_settings_and_provenance(study, repor
         assert f'data-run="{name}"' in section
         for words in ("peak memory (10⁹ bytes)", "config", "source", "settings of seed 0", "labelled events"):
             assert words in section
+        assert "<th>ari_of_none</th><td>n/a</td>" in section
         loss, scores = curves[name]
         assert loss["title"] == "training loss"
         assert [len(line["x"]) <= 150 for line in loss["lines"]] == [True] * len(loss["lines"])

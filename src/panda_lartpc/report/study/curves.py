@@ -15,7 +15,8 @@ def line(name: str, table: pd.DataFrame, column: str, at: int, *, scale: float =
 
     at  which of the colours
     """
-    table = table[["event_sample", column]].dropna()
+    table = table[["event_sample", column]]
+    table = table[np.isfinite(table[column])]
     if len(table) > MOST_POINTS:
         group = np.arange(len(table)) * MOST_POINTS // len(table)
         table = table.groupby(group).mean()

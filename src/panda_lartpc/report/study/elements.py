@@ -3,9 +3,11 @@
 import base64
 import html
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from panda_lartpc.report.tables.write import UNDEFINED
 from panda_lartpc.training.tracked_runs import flatten
 
 _SHOWN_DIGITS = 10  # of a digest of 64; the others are told to who points at it
@@ -47,7 +49,9 @@ def as_script(content: object, name: str) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number in few characters: 1,484, 0.4403, 2.01e-05."""
+    """A number in few characters: 1,484, 0.4403, 2.01e-05; what a table shows where a score does not exist."""
+    if not math.isfinite(value):
+        return UNDEFINED
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.{digits}g}" if abs(value) < 1e4 else f"{value:,.0f}"
