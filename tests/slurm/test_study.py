@@ -192,7 +192,8 @@ def test_a_job_past_its_limit_is_gone_on_with_in_more_time(ended):
 def test_a_warned_job_saves_and_goes_on_there(ended):
     _, said = ended.warned
     saved = re.search(r"stopped by SIGTERM at event-sample (\d+) of 80", said)[1]
-    assert f"going on at event-sample {saved} of 80" in ended.study.log(LINEAR)
+    gone_on = re.search(r"going on at event-sample (\d+) of 80", ended.study.log(LINEAR))[1]
+    assert int(gone_on) >= int(saved) >= 40  # later, where a slow machine has needed a third job
 
 
 def test_a_requeued_job_and_one_of_a_lost_node_keep_their_number(ended):
