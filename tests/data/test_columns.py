@@ -55,6 +55,15 @@ def test_plain_zarr_reads_the_store(tmp_path):
     assert zarr.open_array(path / "x", mode="r")[:].tolist() == list(range(1000))
 
 
+def test_a_store_has_one_digest_whatever_the_order_of_its_columns(tmp_path):
+    rows = {"energy": np.arange(3.0), "label": np.arange(3)}
+    first, second = (
+        write(tmp_path / name, **{key: rows[key] for key in order})
+        for name, order in (("a.zarr", ("energy", "label")), ("b.zarr", ("label", "energy")))
+    )
+    assert (first / "zarr.json").read_bytes() == (second / "zarr.json").read_bytes()
+
+
 def test_a_flipped_byte_is_found_when_it_is_read(tmp_path, small_shards):
     path = write(tmp_path / "a.zarr", x=np.random.default_rng(0).normal(size=1000))
     flip_a_byte(path / "x/c/2")

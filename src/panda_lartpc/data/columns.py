@@ -79,7 +79,8 @@ class ColumnWriter:
         for array in self._arrays.values():
             array.finish()
         columns = {
-            name: {"rows": self._arrays[name].n_rows, "sha256": sha.hexdigest()} for name, sha in self._sha.items()
+            name: {"rows": self._arrays[name].n_rows, "sha256": sha.hexdigest()}
+            for name, sha in sorted(self._sha.items())  # in whatever order they were written: the store has one digest
         }
         zarr.create_group(self._group, attributes={"format": FORMAT, **self._attributes, "columns": columns})
 
