@@ -41,15 +41,10 @@ def ingest_file(source: Path, store: Path, bad_events: str) -> dict[str, int]:
             with new_store(store) as writer:
                 _write_events(events, tables, writer)
                 writer.describe(
-                    kind="raw",
-                    revision=file.revision,
-                    source={"name": source.name, "bytes": source.stat().st_size, "sha256": file_digest(source)},
-                    software=source_digest("panda_lartpc.data.ingest"),
+                    **_provenance(file),
                     points_file=counts is not None,
                     skipped=events.skipped,
-                    tables={
-                        name: {"dtype": table.dtype.str, "columns": table.places} for name, table in tables.items()
-                    },
+                    tables={name: table.description for name, table in tables.items()},
                 )
             break
         except _Widened as widened:
@@ -62,6 +57,16 @@ def ingest_file(source: Path, store: Path, bad_events: str) -> dict[str, int]:
     }
     log.info("%s (%s): %s", source.name, file.revision, ", ".join(f"{value:,} {key}" for key, value in numbers.items()))
     return numbers
+
+
+def _provenance(file: PilarnetFile) -> dict[str, object]:
+    path = file.path
+    return {
+        "kind": "raw",
+        "revision": file.revision,
+        "source": {"name": path.name, "bytes": path.stat().st_size, "sha256": file_digest(path)},
+        "software": source_digest("panda_lartpc.data.ingest"),
+    }
 
 
 def _counts(file: PilarnetFile) -> NDArray[np.int64] | None:
