@@ -6,6 +6,7 @@ from torch import nn
 
 from panda_lartpc.geometry.pyramid import Pyramid
 from panda_lartpc.model.bfloat16 import Linear, in_bfloat16, padded, padded_size, rounded
+from panda_lartpc.model.block import MLP
 from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.model.sparse_conv import convolution, convolve_torch
 from panda_lartpc.settings.model import EncoderSettings
@@ -103,3 +104,11 @@ def test_an_encoder_gives_what_it_gives_under_autocast_with_gradients():
     for a, b, c in zip(exact, plain, fast, strict=True):
         plain_error, fast_error = ((x.float() - a).norm() / a.norm() for x in (b, c))
         assert fast_error < 1.5 * plain_error < 0.03
+
+
+@torch.no_grad()
+def test_queries_of_several_events_pass_an_mlp_as_under_plain_autocast():
+    torch.manual_seed(3)
+    mlp, queries = MLP(16, 32), torch.randn(2, 5, 16)
+    with lowered():
+        torch.testing.assert_close(mlp(queries), torch.stack([mlp(q) for q in queries]), rtol=2e-2, atol=2e-2)

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mlflow_runs import FOLDER, SETTINGS, SOURCE, contents, files_of, rows, runs_in, write_results
+from mlflow_server import server
 from panda_lartpc.provenance import file_digest, save_record
 from panda_lartpc.training.import_records import import_records
 from panda_lartpc.training.tracking import experiment_id, open_tracking
@@ -148,3 +150,20 @@ def test_another_place_of_a_record_is_another_run(tmp_path, database):
     shutil.copytree(tmp_path / "1", tmp_path / "2")
     import_records([first, tmp_path / "2/results" / FOLDER / "metrics.json"], database, "eleven")
     assert len(runs_in(database, "eleven")[1]) == 2
+
+
+@pytest.mark.slow
+def test_a_study_that_ran_without_a_server_is_sent_to_one_later(tmp_path, empty_database, fresh_database, monkeypatch):
+    record, nowhere = write_results(tmp_path), tmp_path / "none.db"
+    import_records([record], empty_database, "later")
+    client, (run,) = runs_in(empty_database, "later")
+    here = contents(client, run)
+    served = Path(shutil.copy(fresh_database, tmp_path))
+    with server(served) as running:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", running.address)
+        assert import_records([record], nowhere, "later")["added"] == 1
+        assert import_records([record], nowhere, "later") == {"added": 0, "replaced": 0, "unchanged": 1}
+        client, (run,) = runs_in(nowhere, "later")
+        sent = contents(client, run)
+    assert sent["tags"].pop("record") == str(Path(here["tags"].pop("record")).absolute())
+    assert sent == here

@@ -13,7 +13,7 @@ _ROUNDED = WeakTensorKeyDictionary()  # weight → (its version, the weight in b
 
 
 def in_bfloat16(device: torch.device) -> bool:
-    """Whether this module's products are wanted: bfloat16 autocast on a CPU, and no gradients."""
+    """Whether products of points are made as this module says: bfloat16 autocast on a CPU, and no gradients."""
     return (
         device.type == "cpu"
         and not torch.is_grad_enabled()
@@ -54,11 +54,11 @@ def padded(values: Tensor) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """A linear layer of points that computes as this module says where it is wanted."""
+    """A linear layer that computes as this module says where the rows are points."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """Features (N, in_features) to (N, out_features)."""
-        if not in_bfloat16(values.device):
+        """Features (..., in_features) to (..., out_features); points are (N, in_features)."""
+        if values.ndim != 2 or not in_bfloat16(values.device):
             return super().forward(values)
         with torch.autocast("cpu", enabled=False):
             bias = None if self.bias is None else rounded(self.bias)

@@ -57,8 +57,9 @@ class MLP(nn.Module):
         self.fc2 = Linear(hidden, channels)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Features (N, C) to (N, C)."""
-        rows = padded(values) if in_bfloat16(values.device) else values  # GELU, too, is compiled for each shape
+        """Features (N, C) of points, or (B, Q, C) of queries, to the same."""
+        # GELU, too, is compiled for each shape.
+        rows = padded(values) if values.ndim == 2 and in_bfloat16(values.device) else values
         return self.fc2(self.act(self.fc1(rows)))[: len(values)]
 
 
