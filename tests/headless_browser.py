@@ -55,7 +55,7 @@ class Page:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Press the mouse at a place of the window, move it to another in some steps, let go, and leave for a corner."""
+        """Press the mouse at a place of the window, move it to another in steps, let go, and leave for a corner."""
         self._mouse("mousePressed", start)
         for step in range(1, 6):
             self._mouse("mouseMoved", tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)))
