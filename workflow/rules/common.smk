@@ -46,7 +46,8 @@ def find_event_files():
 
     if study.data.source == "download":
         return {
-            split: {Path(name).stem: results(f"download/{split}/{name}") for name in DOWNLOADED[split]} for split in SPLITS
+            split: {Path(name).stem: results(f"download/{split}/{name}") for name in DOWNLOADED[split]}
+            for split in SPLITS
         }
     return {split: {path.stem: str(path) for path in find_files(study.data.root, split)} for split in SPLITS}
 

@@ -79,11 +79,11 @@ rule cost_plan:
 rule check_cluster:
     log:
         results("logs/check_cluster.log"),
+    retries: 0  # what is missing stays so
     localrule: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
-    retries: 0  # what is missing stays so
     params:
         work=lambda wildcards: planned_work(),
         asked=lambda wildcards: {name: asked_for(name) for name in SUBMITTED},
