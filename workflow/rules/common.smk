@@ -255,7 +255,7 @@ def evaluations():
 def tables():
     """All tables of this study; what they say together first."""
     found = [file for file in (*evaluations(), *embedding_results()) if file.endswith(".csv")]
-    return sorted(found, key=lambda file: not file.endswith("/findings.csv"))
+    return sorted(found, key=lambda file: Path(file).stem != "findings")
 
 
 def pictures():
