@@ -49,8 +49,8 @@ def test_the_table_covers_events_of_any_size(samples):
     table = validation_table(samples, events).set_index("quantity")
     assert table.loc["points per event", "simulated"] == 15
     assert table.loc["points per event", "passed"] == ""
-    assert table.loc["median of voxels of a muon", "simulated"] == pytest.approx(0.5)
-    assert table.loc["median of voxels of a pion", "passed"] == ""
+    assert table.loc["median of voxels of muons", "simulated"] == pytest.approx(0.5)
+    assert table.loc["median of voxels of pions", "passed"] == ""
 
 
 @pytest.mark.slow

@@ -104,14 +104,14 @@ def physics_rows(samples: PhysicsSamples) -> list[dict]:
     """Rows of the table that concern transport."""
     rows = []
     for (particle, mev), reference in RANGES.items():
-        name = f"range of a {mev} MeV {particle}"
+        name = f"range of {mev} MeV {particle}s"
         rows.append(_row(name, "cm", samples.ranges[particle, mev], reference, 0.02, RANGE_SOURCES[particle]))
     for particle, (residual_cm, expected) in STOPPING_POWERS.items():
         edges, mean, error = samples.losses[particle]
         middle = np.sqrt(edges[1:] * edges[:-1])
         for k in (len(mean) // 2, len(mean) - 1):
             reference = float(np.exp(np.interp(np.log(middle[k]), np.log(residual_cm), np.log(expected))))
-            name = f"dE/dx of a {particle}, {edges[k]:.3g}-{edges[k + 1]:.3g} cm before its end"
+            name = f"dE/dx of {particle}s, {edges[k]:.3g}-{edges[k + 1]:.3g} cm before the end"
             estimate = Estimate(float(mean[k]), float(error[k]))
             rows.append(_row(name, "MeV/cm", estimate, reference, 0.03, RANGE_SOURCES[particle]))
     michel = Estimate.mean(samples.michel_mev)
@@ -138,7 +138,7 @@ def event_rows(sample: EventSample) -> list[dict]:
         for column, (low, high) in spans.items():
             low, high = 0.85 * low, 1.15 * high
             unit = "" if column == "neighbours" else "MeV"
-            words = f"{VOXEL_WORDS[column]} of voxels of a {kind}"
+            words = f"{VOXEL_WORDS[column]} of voxels of {kind}s"
             tolerance = (high - low) / (high + low)
             rows.append(_row(words, unit, voxels[kind, column], (low + high) / 2, tolerance, PILARNET))
     for kind, reference in SURVIVAL.items():

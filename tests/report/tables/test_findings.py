@@ -134,6 +134,11 @@ def test_a_ratio_is_a_bound_where_the_first_validation_is_above_already():
     assert Goal("d", 10, above=False).verdict(at_five, "at least") == "missed, not surely"
 
 
+def test_what_has_no_value_has_no_verdict():
+    nothing = Interval(*np.full(3, np.nan))
+    assert Goal("e", 0, above=True).verdict(nothing, "") == ""
+
+
 def test_probes_are_compared_with_the_untrained_encoder_and_with_the_rival(probes):
     table = findings_table({}, probes)
     gain, over = only(table, finding="a"), only(table, finding="f")

@@ -52,7 +52,12 @@ class Goal:
         return value > self.least if self.above else value >= self.least
 
     def verdict(self, interval: Interval, bound: str) -> str:
-        """`met` or `missed`; `not surely` where the interval, or the other side of a bound, says something else."""
+        """`met` or `missed`; `not surely` where the interval, or the other side of a bound, says something else.
+
+        Nothing where there is no value, as of the ARI of no particles.
+        """
+        if np.isnan(interval.value):
+            return ""
         met = self.met(float(interval.value))
         other = float(interval.low if met else interval.high)
         sure = self.met(other) == met and not np.isnan(other) and bound in ("", "at least" if met else "at most")
