@@ -157,10 +157,10 @@ def test_the_tables_are_those_of_a_study_on_one_machine(ended, tmp_path):
 def test_slurm_was_asked_for_what_the_profile_says(ended):
     simulate, pretrain, finetune = (jobs_of(rule)[0] for rule in ("simulate", "pretrain", "finetune"))
     everywhere = {"Requeue": "1", "Restarts": "0"}
-    small = {"Partition": "cpu", "MinMemoryNode": "4G", "TimeLimit": "02:00:00", "NumNodes": "1", "NumCPUs": "1"}
+    small = {"Partition": "cpu", "MinMemoryNode": "4000M", "TimeLimit": "02:00:00", "NumNodes": "1", "NumCPUs": "1"}
     assert (everywhere | small).items() <= simulate.items()
     assert "TresPerNode" not in simulate
-    large = {"Partition": "gpu", "MinMemoryNode": "16G", "TimeLimit": "1-00:00:00", "NumNodes": "2", "NumTasks": "2"}
+    large = {"Partition": "gpu", "MinMemoryNode": "16000M", "TimeLimit": "1-00:00:00", "NumNodes": "2", "NumTasks": "2"}
     assert (everywhere | large | {"TresPerNode": "gres:gpu:a100:1"}).items() <= pretrain.items()
     assert {"Partition": "gpu", "TresPerNode": "gres:gpu:a100:1", "NumNodes": "1"}.items() <= finetune.items()
     assert all(job["JobName"].startswith("panda_") for job in (simulate, pretrain, finetune))
