@@ -98,8 +98,8 @@ rule figure11:
         "../scripts/figure11.py"
 
 
-# Particles of two random and the two worst test events, as they are and as one run sees them (Figure 12).
-rule figure12:
+# The same of particles (Figure 12).
+use rule figure11 as figure12 with:
     input:
         shown_files(("particle",), "metrics.json", "events.parquet"),
         predictions=results("predictions.parquet"),
@@ -112,21 +112,15 @@ rule figure12:
         results("logs/figure12.log"),
     benchmark:
         results("benchmarks/figure12.tsv")
-    localrule: True
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
     params:
         runs=shown("particle"),
         task="particle",
         title=f"Figure 12: particles of test events, study “{study.name}”",
-        source=source("figure12.py"),
-    script:
-        "../scripts/figure12.py"
+        source=source("figure11.py"),
 
 
-# Interactions of two random and the two worst test events, as they are and as one run sees them (Figure 13).
-rule figure13:
+# The same of interactions (Figure 13).
+use rule figure11 as figure13 with:
     input:
         shown_files(("interaction",), "metrics.json", "events.parquet"),
         predictions=results("predictions.parquet"),
@@ -139,17 +133,11 @@ rule figure13:
         results("logs/figure13.log"),
     benchmark:
         results("benchmarks/figure13.tsv")
-    localrule: True
-    conda:
-        "../../envs/cpu.yaml"
-    threads: 1
     params:
         runs=shown("interaction"),
         task="interaction",
         title=f"Figure 13: interactions of test events, study “{study.name}”",
-        source=source("figure13.py"),
-    script:
-        "../scripts/figure13.py"
+        source=source("figure11.py"),
 
 
 # Seconds and memory of the model that figures show, on the device at hand. `profiles/local` gives it all cores: other

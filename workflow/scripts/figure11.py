@@ -1,4 +1,4 @@
-"""Motifs of single test events, true and predicted. Called by rule `figure11`."""
+"""Single test events, true and predicted, of Figures 11, 12 and 13. Called by rule `figure11`."""
 
 import numpy as np
 
