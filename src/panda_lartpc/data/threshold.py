@@ -33,9 +33,6 @@ def threshold_split(
     Raises BadEvent for an event with enough points of which none is above threshold (unless bad events are skipped),
     ValueError if no event is kept.
     """
-    rows: list[dict] = []
-    count = Counter({KEPT: 0, TOO_FEW_POINTS: 0, TOO_FEW_ABOVE: 0, BAD_EVENT: 0})
-    n_points = 0
     with new_store(store, FAST) as columns:
         columns.describe(
             kind="points",
@@ -45,28 +42,39 @@ def threshold_split(
             software=source_digest("panda_lartpc.data.threshold"),
         )
         writer = PointWriter(columns)
-        waiting: list[Event] = []
-        for row, event in _selected_events(raw_stores, settings):
-            if event is not None:
-                row["event"] = count[KEPT]
-                n_points += len(event)
-                waiting.append(event)
-            count[row["status"]] += 1
-            rows.append({"event": -1, **row, "split": split})
-            if len(waiting) == BLOCK_EVENTS:
-                writer.append(waiting)
-                waiting = []
+        rows, count, n_points = _write_kept(writer, raw_stores, settings)
         if not count[KEPT]:
             raise ValueError(
                 f"{store}: no event of split {split} is kept ({dict(count)}); lower data.min_points (now "
                 f"{settings.min_points}), data.min_points_after or data.min_energy_mev"
             )
-        writer.append(waiting)
         writer.finish()
-    write_index(index, rows)
+    write_index(index, [{**row, "split": split} for row in rows])
     numbers = {f"events {status}": n for status, n in count.items()} | {"points": n_points}
     log.info("%s: %s", split, ", ".join(f"{n:,} {what}" for what, n in numbers.items()))
     return numbers
+
+
+def _write_kept(
+    writer: PointWriter, raw_stores: Sequence[Path], settings: DataSettings
+) -> tuple[list[dict], Counter, int]:
+    """Write the events that are kept; index rows of all events, how many have which status, and points kept."""
+    rows: list[dict] = []
+    count = Counter({KEPT: 0, TOO_FEW_POINTS: 0, TOO_FEW_ABOVE: 0, BAD_EVENT: 0})
+    n_points, waiting = 0, []
+    for row, event in _selected_events(raw_stores, settings):
+        if event is not None:
+            row["event"] = count[KEPT]
+            n_points += len(event)
+            waiting.append(event)
+        count[row["status"]] += 1
+        rows.append({"event": -1, **row})
+        if len(waiting) == BLOCK_EVENTS:
+            writer.append(waiting)
+            waiting = []
+    if waiting:
+        writer.append(waiting)
+    return rows, count, n_points
 
 
 def _selected_events(raw_stores: Sequence[Path], settings: DataSettings) -> Iterator[tuple[dict, Event | None]]:
