@@ -13,7 +13,10 @@ from panda_lartpc.settings.task import split_budget
 
 HDF5_BYTES_PER_EVENT = 140_000  # 151 GB of 1,082,400 training events of PILArNet-M v2
 RAW_SHARE, POINTS_SHARE = 0.51, 0.15  # of the size of HDF5 files: 3,400 simulated events of some 900 points
-SIZES = f"HDF5 files (or {HDF5_BYTES_PER_EVENT // 1000} kB an event), of which raw stores take 48 %, points 18 %"
+SIZES = (
+    f"HDF5 files (or {HDF5_BYTES_PER_EVENT // 1000} kB an event), of which raw stores take {RAW_SHARE:.0%}, points "
+    f"{POINTS_SHARE:.0%}"
+)
 
 
 class Run(NamedTuple):
