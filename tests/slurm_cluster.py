@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 from small_project import Project
 
 SCRIPTS = Path(__file__).parent / "slurm"
-PATIENCE_S = 900  # machines may be busy with something else
+PATIENCE_S = 600  # machines may be busy with something else
+STUDY_S = 1200  # two to four times what the study takes
 POLL_S = 0.02
 
 
@@ -55,6 +57,13 @@ def end_of(job: str, *states: str) -> None:
     wait_until(lambda: show_job(job)["JobState"] in states, f"job {job} to be {states}")
 
 
+def lives(pid: int) -> bool:
+    """Whether a process is there and no zombie: in a container, nobody may ever collect one that has lost its parent."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
 def release_held_jobs() -> None:
     """Let requeued jobs start at once; Slurm would hold them back for two minutes."""
     for line in slurm("squeue", "--noheader", "--states=PENDING", "--format=%i %r").splitlines():
@@ -85,14 +94,14 @@ class Training:
     def _running(cls, state: Path) -> "Training | None":
         for saved in state.glob("*/state.pt"):
             holder = re.fullmatch(r"process (\d+) on .*, Slurm job (\d+)\n", (saved.parent / "lock").read_text())
-            if holder and Path("/proc", holder[1]).exists():
+            if holder and lives(int(holder[1])):
                 return cls(job=holder[2], pid=int(holder[1]))
         return None
 
     def kept_halted(self) -> None:
         """Halt it again and again until it is killed: Slurm lets processes go on before it tells them to stop."""
         with suppress(ProcessLookupError):
-            while True:
+            while lives(self.pid):
                 os.kill(self.pid, signal.SIGSTOP)
                 time.sleep(POLL_S / 10)
 
@@ -115,9 +124,14 @@ class Driver:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def finish(self) -> None:
-        """Wait for its end, while requeued jobs start at once."""
+    def finish(self, meanwhile: list[Future]) -> None:
+        """Wait for its end, while requeued jobs start at once, unless something that happens meanwhile fails."""
+        deadline = time.monotonic() + STUDY_S
         while self._process.poll() is None:
+            for each in meanwhile:
+                if each.done():
+                    each.result()
+            assert time.monotonic() < deadline, f"not done after {STUDY_S} s:\n{self.said.read_text()}"
             release_held_jobs()
             time.sleep(1)
         assert self._process.returncode == 0, self.said.read_text()

@@ -141,7 +141,7 @@ def ended(cluster, tmp_path_factory) -> Ended:
         with ThreadPoolExecutor() as threads:
             happens = [threads.submit(each) for each in (study.past_its_limit, study.warned, study.requeued)]
             lost = threads.submit(study.node_lost, happens)
-            study.driver.finish()
+            study.driver.finish([*happens, lost])
     finally:
         study.driver.kill()
     return Ended(study, killed, *(each.result() for each in (*happens, lost)))

@@ -13,6 +13,7 @@ from panda_lartpc.training.distributed import World
 from panda_lartpc.training.import_records import import_records
 from panda_lartpc.training.live_tracking import LiveRun, live_run
 from panda_lartpc.training.loop import Interrupted
+from panda_lartpc.training.tracked_runs import log_rows
 from panda_lartpc.training.tracking import open_tracking
 from tiny_training import train_tiny
 
@@ -114,6 +115,33 @@ def test_what_was_not_sent_comes_with_the_record(tmp_path, database):
     client, run = only_run(database, "gaps")
     assert sorted(steps(client, run)) == list(range(1, 12))
     assert run.data.metrics["macro_f1"] == 0.5
+
+
+def test_rows_that_are_still_on_their_way_do_not_come_twice(tmp_path, monkeypatch, database):
+    released, begun, imported = threading.Event(), threading.Event(), threading.Event()
+
+    def late(*arguments):
+        released.wait()
+        log_rows(*arguments)
+
+    def observed(*arguments):
+        begun.set()
+        import_records(*arguments)
+        imported.set()
+
+    module = "panda_lartpc.training.live_tracking"
+    monkeypatch.setattr(f"{module}.log_rows", late)
+    monkeypatch.setattr(f"{module}.import_records", observed)
+    monkeypatch.setattr(f"{module}.LAST_WORDS_S", 0.5)
+    with live(tmp_path, database, "on their way") as run:
+        for row in rows(1, 12):
+            run.log(row)
+    write_results(tmp_path)
+    run.show_record()
+    assert not begun.is_set()
+    released.set()
+    assert imported.wait(60)
+    assert sorted(steps(*only_run(database, "on their way"))) == list(range(1, 12))
 
 
 def test_a_run_trained_anew_takes_the_place_of_the_old_one(tmp_path, database):

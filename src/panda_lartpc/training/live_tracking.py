@@ -110,6 +110,8 @@ class LiveRun:
         thread.join(LAST_WORDS_S)
 
     def _import(self) -> None:
+        if self._thread.is_alive():  # slow, but at it: its rows would come twice
+            self._thread.join()
         try:
             import_records([self._record], self._database, self._study)
         except Exception as error:  # as above
