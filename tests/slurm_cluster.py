@@ -58,7 +58,7 @@ def end_of(job: str, *states: str) -> None:
 
 
 def lives(pid: int) -> bool:
-    """Whether a process is there and no zombie: in a container, nobody may ever collect one that has lost its parent."""
+    """Whether a process is there and no zombie: in a container, nobody may ever collect one whose parent is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     return False

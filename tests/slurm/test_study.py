@@ -1,7 +1,7 @@
 """A study whose jobs Slurm loses in every way that it can ends with the tables of one that nothing happened to."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,14 +103,15 @@ class Study:
         slurm("scontrol", "requeue", run.job)
         return run.job
 
-    def node_lost(self, others: list) -> str:
+    def node_lost(self, meanwhile: list[Future]) -> str:
         """The node of a job goes down, once nothing else is about to happen there, and comes back."""
         run = self.halted(INTERACTION)
-        for other in others:
-            other.result()
+        for each in meanwhile:
+            each.result()
         node = show_job(run.job)["NodeList"]
         slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
-        wait_until(lambda: show_job(run.job)["NodeList"] not in (node, "(null)"), "the job to start on the other node")
+        (other,) = {"tn1", "tn2"} - {node}  # not sooner: a node that still ends a job does not take it again
+        wait_until(lambda: show_job(run.job)["NodeList"] == other, "the job to start on the other node")
         slurm("scontrol", "update", f"NodeName={node}", "State=RESUME")
         return run.job
 
