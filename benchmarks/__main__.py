@@ -60,7 +60,7 @@ def machine() -> dict[str, object]:
         "bfloat16 units": "avx512_bf16" in lines,
         "AMX": "amx_bf16" in lines,
         "cores": os.cpu_count(),
-        "load of the last 15 minutes": os.getloadavg()[2],
+        "load of the last 15 minutes": round(os.getloadavg()[2], 1),
         "threads": 1,
         "torch": version("torch"),
         "date": datetime.date.today().isoformat(),

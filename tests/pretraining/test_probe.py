@@ -178,7 +178,8 @@ def test_one_head_does_not_know_of_the_others():
     torch.testing.assert_close(together[1][:1], alone[1])
 
 
-def test_a_head_fitted_long_enough_is_that_of_logistic_regression():
+@pytest.mark.parametrize("power", [0, 0.5])
+def test_a_head_fitted_long_enough_is_that_of_logistic_regression(power):
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng(1)
@@ -188,11 +189,14 @@ def test_a_head_fitted_long_enough_is_that_of_logistic_regression():
     scale = values / values.std(axis=0)
     motif = (scale @ rng.normal(size=(5, 5)) + rng.gumbel(size=(400, 5))).argmax(axis=1)
     levels = tuple(torch.tensor(level, dtype=torch.float32) for level in (fine, coarse))
-    settings = ProbeSettings(learning_rates=(0.02,), epochs=1500, batch_points=400, weight_decay=0)
+    settings = ProbeSettings(
+        learning_rates=(0.02,), epochs=1500, batch_points=400, weight_decay=0, class_weight_power=power
+    )
     weight, bias = fit_heads(LevelFeatures(levels, torch.tensor(rows), torch.tensor(motif)), settings, seed=0)
     logits = torch.tensor(values, dtype=torch.float32) @ weight[:, 0] + bias[0]
-    oracle = LogisticRegression(C=1e9, max_iter=10_000, tol=1e-8).fit(scale, motif).predict_proba(scale)
-    np.testing.assert_allclose(logits.softmax(dim=1).numpy(), oracle, atol=5e-3)
+    weights = np.bincount(motif)[motif] ** -float(power)
+    oracle = LogisticRegression(C=1e9, max_iter=10_000, tol=1e-8).fit(scale, motif, sample_weight=weights * 100)
+    np.testing.assert_allclose(logits.softmax(dim=1).numpy(), oracle.predict_proba(scale), atol=5e-3)
 
 
 def snapshot(path: Path, networks: tuple[str, ...], settings: dict | None = None) -> dict[str, Encoder]:

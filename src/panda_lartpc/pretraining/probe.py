@@ -1,7 +1,8 @@
 """The linear probe: how much of the motifs a frozen encoder's features tell without more than a linear map.
 
-Panda section 4.1 and published code, with two differences: the learning rate is chosen on events of its own (the
-published code chose it on the events that it reported), and features are standardised.
+Panda section 4.1 and published code, with three differences: the learning rate is chosen on events of its own (the
+published code chose it on the events that it reported), features are standardised, and rare motifs may have larger
+weights (the published code was given weights and did not use them).
 """
 
 import logging
@@ -192,6 +193,7 @@ def fit_heads(points: LevelFeatures, settings: ProbeSettings, seed: int) -> tupl
     device, n_classes, n_heads = points.motif.device, len(MOTIFS), len(settings.learning_rates)
     generator = torch.Generator().manual_seed(seed)
     mean, width, standardised = _standardised(points)
+    class_weights = _class_weights(points.motif, settings.class_weight_power)
     start = (torch.randn(len(mean), n_classes, generator=generator) * INITIAL_WIDTH).to(device)
     weights = [start.clone().requires_grad_() for _ in range(n_heads)]
     biases = [torch.zeros(n_classes, device=device, requires_grad=True) for _ in weights]
@@ -203,13 +205,21 @@ def fit_heads(points: LevelFeatures, settings: ProbeSettings, seed: int) -> tupl
         for batch in torch.randperm(len(points), generator=generator).to(device).split(settings.batch_points):
             logits = standardised.up_cast(batch) @ torch.cat(weights, dim=1) + torch.cat(biases)  # (n, R * 5)
             truth = points.motif[batch].repeat_interleave(n_heads)
-            loss = cross_entropy(logits.view(-1, n_classes), truth, reduction="sum") / len(batch)  # sum over heads
+            loss = cross_entropy(logits.view(-1, n_classes), truth, class_weights, reduction="sum")  # of all heads
+            loss = loss / len(batch)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
     weight = torch.stack([w.detach() for w in weights], dim=1) / width[:, None, None]  # (C, R, 5)
     bias = torch.stack([b.detach() for b in biases]) - (mean @ weight.flatten(1)).view(n_heads, n_classes)
     return weight, bias
+
+
+def _class_weights(motif: Tensor, power: float) -> Tensor:
+    """Weights (5,) of the motifs, whose mean over points is 1."""
+    n_points = torch.bincount(motif, minlength=len(MOTIFS)).float()
+    weights = n_points.clamp(min=1) ** -power
+    return weights * len(motif) / (weights @ n_points)
 
 
 def _standardised(points: LevelFeatures) -> tuple[Tensor, Tensor, LevelFeatures]:

@@ -28,4 +28,11 @@ class ProbeSettings(Section):
     )
     epochs: int = Field(10, ge=1, description="times that the heads see the points they are fitted to")
     batch_points: int = Field(32_768, ge=1, description="points in a batch")
+    class_weight_power: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="the weight of a motif in the loss is 1 over this power of its share of the points: 0 weighs all "
+        "points alike (published code), 0.5 lets rare motifs count more, as macro F1 does",
+    )
     weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW")
