@@ -40,7 +40,8 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	@pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-# What only tests need: spconv, to compare our convolution with. Its wheels are for x86-64; its tests skip elsewhere.
+# What only tests need: spconv, to compare our convolution with, and a driver of PostgreSQL, for MLflow's server. These
+# wheels are for x86-64; their tests skip elsewhere.
 $(VENV)/.stamp-test: requirements-test.lock $(VENV)/.stamp
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(call install,requirements-test.lock); fi
 	@touch $@

@@ -29,12 +29,16 @@ class Server:
 
 
 @contextmanager
-def server(database: Path, port: int = 0) -> Iterator[Server]:
-    """A server of a database that is there, for as long as the block lasts; on a free port if none is given."""
+def server(folder: Path, database: str, port: int = 0) -> Iterator[Server]:
+    """A server for as long as the block lasts, on a free port if none is given.
+
+    folder    where its log and artifacts go
+    database  its address, as in `sqlite:///path`
+    """
     port = port or free_port()
-    address, log = f"http://127.0.0.1:{port}", database.parent / f"server-{port}.log"
-    options = {"host": "127.0.0.1", "port": port, "workers": 1, "backend-store-uri": f"sqlite:///{database}"}
-    options |= {"artifacts-destination": database.parent / "served"}
+    address, log = f"http://127.0.0.1:{port}", folder / f"server-{port}.log"
+    options = {"host": "127.0.0.1", "port": port, "workers": 1, "backend-store-uri": database}
+    options |= {"artifacts-destination": folder / "served"}
     command = [sys.executable, "-m", "mlflow", "server"]
     command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from mlflow_server import server
 from panda_lartpc.provenance import file_digest, save_record
 from panda_lartpc.training.import_records import import_records
 from panda_lartpc.training.tracking import experiment_id, open_tracking
+from postgresql import missing_for_postgresql, postgresql
 
 
 @pytest.fixture
@@ -152,14 +154,25 @@ def test_another_place_of_a_record_is_another_run(tmp_path, database):
     assert len(runs_in(database, "eleven")[1]) == 2
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def served(request, tmp_path, fresh_database) -> Iterator[str]:
+    """Address of a database for a server."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(fresh_database, tmp_path)}"
+        return
+    if missing := missing_for_postgresql():
+        pytest.skip(f"no PostgreSQL here ({', '.join(missing)} missing); on Debian: apt-get install postgresql")
+    with postgresql() as address:
+        yield address
+
+
 @pytest.mark.slow
-def test_a_study_that_ran_without_a_server_is_sent_to_one_later(tmp_path, empty_database, fresh_database, monkeypatch):
+def test_a_study_that_ran_without_a_server_is_sent_to_one_later(tmp_path, empty_database, served, monkeypatch):
     record, nowhere = write_results(tmp_path), tmp_path / "none.db"
     import_records([record], empty_database, "later")
     client, (run,) = runs_in(empty_database, "later")
     here = contents(client, run)
-    served = Path(shutil.copy(fresh_database, tmp_path))
-    with server(served) as running:
+    with server(tmp_path, served) as running:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", running.address)
         assert import_records([record], nowhere, "later")["added"] == 1
         assert import_records([record], nowhere, "later") == {"added": 0, "replaced": 0, "unchanged": 1}

@@ -170,7 +170,8 @@ def test_a_server_that_is_gone_gives_one_warning_and_the_training_goes_on(tmp_pa
 
 @pytest.mark.slow
 def test_a_server_that_vanishes_stops_no_training_and_gets_all_when_it_is_back(tmp_path, monkeypatch, caplog, database):
-    with server(database) as first:
+    store, port = f"sqlite:///{database}", free_port()
+    with server(database.parent, store, port) as first:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", first.address)
         with caplog.at_level(logging.WARNING), live(tmp_path, database, "vanished") as run:
             n_rows = 0
@@ -186,7 +187,7 @@ def test_a_server_that_vanishes_stops_no_training_and_gets_all_when_it_is_back(t
             _, history = train_tiny(tmp_path / "run", on_row=log_and_kill)
     assert history.rows[-1]["event_sample"] == 300
     assert len(warnings(caplog)) == 1
-    with server(database, int(first.address.split(":")[-1])), live(tmp_path, database, "vanished") as run:
+    with server(database.parent, store, port), live(tmp_path, database, "vanished") as run:
         for row in history.rows:
             run.log(row)
         while not run._seen.get("train"):

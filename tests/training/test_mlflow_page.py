@@ -22,7 +22,7 @@ def test_a_curve_of_a_run_is_seen_without_errors_or_requests_to_the_outside(tmp_
     _, (run,) = runs_in(database, "page")
     pictures = Path(os.environ.get("PANDA_SCREENSHOTS", tmp_path))
     pictures.mkdir(parents=True, exist_ok=True)
-    with server(database) as ui, page(tmp_path / "profile") as seen:
+    with server(database.parent, f"sqlite:///{database}") as ui, page(tmp_path / "profile") as seen:
         at = f"{ui.address}/#/experiments/{run.info.experiment_id}"
         seen.open(f"{at}/runs")
         seen.wait_until(f"document.body.innerText.includes('{run.info.run_name}')")
