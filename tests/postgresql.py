@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from mlflow_server import PATIENCE_S, free_port
@@ -16,8 +17,8 @@ PROGRAMS = ("initdb", "postgres", "pg_isready")
 
 def missing_for_postgresql() -> list[str]:
     """What a PostgreSQL needs and this machine lacks."""
-    drivers = [] if _has_driver() else ["psycopg2"]
-    return [name for name in PROGRAMS if not _program(name)] + drivers
+    driver = [] if find_spec("psycopg2") else ["psycopg2"]
+    return [name for name in PROGRAMS if not _program(name)] + driver
 
 
 @contextmanager
@@ -51,11 +52,3 @@ def _program(name: str) -> str | None:
     """Where a program is: Debian keeps them off the path, in a folder for each version."""
     versions = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*versions, os.environ["PATH"]]))
-
-
-def _has_driver() -> bool:
-    try:
-        import psycopg2  # noqa: F401
-    except ImportError:
-        return False
-    return True

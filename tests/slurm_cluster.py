@@ -15,8 +15,8 @@ from pathlib import Path
 from small_project import Project
 
 SCRIPTS = Path(__file__).parent / "slurm"
-PATIENCE_S = 600  # machines may be busy with something else
-STUDY_S = 1200  # two to four times what the study takes
+PATIENCE_S = 900  # machines may be busy with something else
+STUDY_S = 1800  # at least three times what the study takes
 POLL_S = 0.02
 
 
