@@ -1,6 +1,11 @@
 """The encoder of published size, forward, on one event: beside the published code and the machine's own products."""
 
+import os
+from pathlib import Path
+
+import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.counts import encoder_work, total
 from benchmarks.events import Sources, packed
@@ -14,9 +19,10 @@ from panda_lartpc.model.sparse_conv import SubmanifoldConv
 from panda_lartpc.settings.model import EncoderSettings, GeometrySettings
 
 # Seconds of the published code (PTv3 "v3m2" of DeepLearnPhysics/pimm, with spconv, made to run on a CPU) for a forward
-# pass in float32 of one event of so many points: best of nine on a quiet machine of the kind that docs/performance.md
-# names, on other events than these. It cannot compute in bfloat16 there.
-PUBLISHED_S = {1000: 0.19, 4000: 0.58, 10_000: 1.63}
+# pass in float32 of one event of so many points, those of EVENTS: best of nine with both cores of a quiet machine of
+# the kind that docs/performance.md names. It cannot compute in bfloat16 there.
+PUBLISHED_S = {1000: 0.192, 4000: 0.581, 10_000: 1.633}
+EVENTS = Path(__file__).parents[1] / "tests/fixtures/reference/bench_events.npz"
 PARTS = {
     "convolution": [(SubmanifoldConv, "forward")],
     "attention": [(SerialisedAttention, "forward")],
@@ -24,21 +30,48 @@ PARTS = {
 }
 PRODUCT = 2048  # rows and columns of the matrices whose product gives the machine's rate
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Events = tuple[Tensor, Tensor, Tensor]  # positions, energies and offset, as of benchmarks.events.packed
 
 
 def measure(sources: Sources, tiny: bool) -> list[Row]:
     """Three sizes in two precisions, features and geometry given; and how the cost grows with the batch."""
     settings = EncoderSettings(drop_path=0, **({"channels": (16,) * 5, "depths": (1,) * 5} if tiny else {}))
-    turns = 1 if tiny else 5
+    if tiny:
+        event = packed(sources.large, 100)
+        return _compare(event, settings, turns=1, tiny=True) + _beside_published(1000, PUBLISHED_S[1000], settings)
     found = []
-    for n_points in (100,) if tiny else tuple(PUBLISHED_S):
-        found += _compare(sources, n_points, 1, settings, turns, tiny)
-    return found + ([] if tiny else _compare(sources, 1000, 4, settings, turns, tiny=True))
+    for n_points, published_s in PUBLISHED_S.items():
+        found += _compare(_published_event(n_points), settings, turns=5, tiny=False)
+        found += _beside_published(n_points, published_s, settings)
+    return found + _compare(packed(sources.large, 1000, 4), settings, turns=5, tiny=True)
 
 
-def _compare(sources: Sources, n_points: int, n: int, settings: EncoderSettings, turns: int, tiny: bool) -> list[Row]:
+def _published_event(n_points: int) -> Events:
+    with np.load(EVENTS) as events:
+        position, energy = (torch.from_numpy(events[f"{name}_{n_points}"]) for name in ("vox", "energy"))
+    return position.float(), energy, torch.tensor([0, n_points])
+
+
+def _beside_published(n_points: int, published_s: float, settings: EncoderSettings) -> list[Row]:
+    """Both precisions with all cores, nine passes as of the published code; the quickest of each is compared."""
+    threads, event = torch.get_num_threads(), _published_event(n_points)
+    cores = len(os.sched_getaffinity(0))
+    try:
+        torch.set_num_threads(cores)
+        times = interleaved({f"forward, {name}, {cores} cores": _Pass(event, settings, name) for name in PRECISIONS}, 9)
+    finally:
+        torch.set_num_threads(threads)
+    notes = {
+        case: f"best {1000 * min(spent.wall):.0f} ms, published code {1000 * published_s:.0f} ms: "
+        f"{published_s / min(spent.wall):.2f} times as fast"
+        for case, spent in times.items()
+    }
+    return rows("encoder", f"1 x {n_points} points", times, 1, "events", notes=notes)
+
+
+def _compare(events: Events, settings: EncoderSettings, turns: int, tiny: bool) -> list[Row]:
     """Encoder and product in each precision in turn; peak memory where there is time for it."""
-    passes = {name: _Pass(sources, n_points, n, settings, name) for name in PRECISIONS}
+    passes, n = {name: _Pass(events, settings, name) for name in PRECISIONS}, len(events[2]) - 1
     products = {name: torch.randn(PRODUCT // (8 if tiny else 1), PRODUCT, dtype=of) for name, of in PRECISIONS.items()}
     times = interleaved(
         {f"forward, {name}": one for name, one in passes.items()}
@@ -55,19 +88,16 @@ def _compare(sources: Sources, n_points: int, n: int, settings: EncoderSettings,
             whole = interleaved({case: one}, 1, warm_up=False)[case].cpu[0]
         split = percent(spent, whole)
         notes[case] = f"{rate / 1e9:.0f} GFLOP/s, {rate / limit:.0%} of the product's {limit / 1e9:.0f}; {split}"
-        if n == 1 and n_points in PUBLISHED_S:
-            published = PUBLISHED_S[n_points]
-            notes[case] += f"; published code {published} s, {published / min(times[case].cpu):.1f} x as long"
         if not tiny:
-            _, peaks[case] = in_child(_Pass.run_once, sources, n_points, n, settings, name)
-    return rows("encoder", f"{n} x {n_points} points", times, n, "events", peaks, notes)
+            _, peaks[case] = in_child(_Pass.run_once, events, settings, name)
+    return rows("encoder", f"{n} x {len(events[0]) // n} points", times, n, "events", peaks, notes)
 
 
 class _Pass:
     """A forward pass of random weights, up-cast to the points."""
 
-    def __init__(self, sources: Sources, n_points: int, n: int, settings: EncoderSettings, precision: str):
-        position, energy, offset = packed(sources.large, n_points, n)
+    def __init__(self, events: Events, settings: EncoderSettings, precision: str):
+        position, energy, offset = events
         self.pyramid = pyramid_of(position, offset, GeometrySettings())
         self._features = self.pyramid.sort(point_features(position, energy, coordinates=True))
         self._encoder, self._low = Encoder(settings).eval(), precision == "bfloat16"
@@ -78,6 +108,6 @@ class _Pass:
             up_cast(self._encoder(self._features, self.pyramid), self.pyramid)
 
     @staticmethod
-    def run_once(sources: Sources, n_points: int, n: int, settings: EncoderSettings, precision: str) -> None:
+    def run_once(events: Events, settings: EncoderSettings, precision: str) -> None:
         """For the memory of a process that does nothing else."""
-        _Pass(sources, n_points, n, settings, precision)()
+        _Pass(events, settings, precision)()

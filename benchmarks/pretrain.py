@@ -9,6 +9,7 @@ import torch
 from benchmarks.events import Sources, embedded_study, point_store, raw_events
 from benchmarks.harness import Row, in_child, interleaved, percent, rows, shares
 from panda_lartpc.data.sampler import BatchPlan
+from panda_lartpc.model.block import recompute_blocks
 from panda_lartpc.pretraining import distillation
 from panda_lartpc.pretraining.distillation import Distillation
 from panda_lartpc.pretraining.student import Student
@@ -48,14 +49,15 @@ def measure(sources: Sources, tiny: bool) -> list[Row]:
     if not tiny:
         found += _compare(*embedded(sources), n=16, turns=3)
     for n in (1,) if tiny else (2, 8):
-        (row, *_), peak = in_child(once, sources, tiny, n)
-        found.append(Row(**{**vars(row), "peak_mb": peak}))
+        for recompute in (False, True):
+            (row, *_), peak = in_child(once, sources, tiny, n, recompute)
+            found.append(Row(**{**vars(row), "peak_mb": peak}))
     return found
 
 
-def once(sources: Sources, tiny: bool, n: int) -> list[Row]:
+def once(sources: Sources, tiny: bool, n: int, recompute: bool) -> list[Row]:
     """One step of the published size, not warmed up; in a process of its own."""
-    return _compare(*full(sources, tiny), n=n, turns=0)
+    return _compare(*full(sources, tiny), n=n, turns=0, recompute=recompute)
 
 
 def _compare(
@@ -66,6 +68,7 @@ def _compare(
     settings: PretrainSettings,
     n: int,
     turns: int,
+    recompute: bool = False,
 ) -> list[Row]:
     with TemporaryDirectory() as folder:
         path = Path(folder, "train.zarr")
@@ -73,6 +76,9 @@ def _compare(
         views = ViewDataset(path, geometry, encoder.coordinates, settings, seed=0)
         trainee = Distillation(encoder, settings, World(0, 1, torch.device("cpu")), seed=0)
         plan = BatchPlan(0, tuple(range(n)))
+        if recompute:
+            recompute_blocks(trainee.student)
+            name += ", blocks recomputed"
 
         def step() -> None:
             trainee.step(views[plan], progress=0.5)

@@ -5,6 +5,7 @@ import torch
 from torch import multiprocessing
 
 from panda_lartpc.geometry.pyramid import Pyramid
+from panda_lartpc.model.block import recompute_blocks
 from panda_lartpc.model.encoder import Encoder, up_cast
 from panda_lartpc.settings.model import EncoderSettings
 from published import random_tracks, skip_without_gpu
@@ -75,3 +76,23 @@ def test_training_that_was_stopped_goes_on_as_if_it_had_not(device, tmp_path):
             assert torch.equal(got, expected), name
         else:  # sums on a GPU have no fixed order
             torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_blocks_that_are_recomputed_train_to_the_same_bits_and_keep_less(device):
+    """Stochastic depth is drawn once: a second draw on the way back would change the gradient."""
+    kept = {}
+
+    def trained(recomputed: bool) -> dict:
+        run, sizes = Run(device), []
+        if recomputed:
+            recompute_blocks(run.encoder)
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: (sizes.append(x.nbytes), x)[1], lambda x: x):
+            run.steps(3)
+        kept[recomputed] = sum(sizes)
+        return run.state()
+
+    plain, recomputed = trained(False), trained(True)
+    for name, weight in plain["encoder"].items():
+        torch.testing.assert_close(recomputed["encoder"][name], weight, rtol=0, atol=0 if device == "cpu" else 1e-4)
+    assert torch.equal(plain["generator"], recomputed["generator"])
+    assert kept[True] < kept[False] / 4

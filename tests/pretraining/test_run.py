@@ -9,6 +9,7 @@ import time
 import pandas as pd
 import pytest
 
+from panda_lartpc.model import block
 from panda_lartpc.model.card import load_model
 from panda_lartpc.pretraining import run
 from panda_lartpc.pretraining.collapse import verdict
@@ -68,6 +69,20 @@ def test_runs_killed_at_any_moment_end_with_the_same_bits(finished, store, tmp_p
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes(), name
     histories = [pd.read_parquet(folder / "out/metrics.parquet")[NOT_TIMES] for folder in (finished, tmp_path)]
     assert histories[0].equals(histories[1])
+
+
+@pytest.mark.parametrize("objective", ["distillation", "mae"])
+def test_blocks_are_recomputed_where_that_is_asked_for_with_the_same_results(store, tmp_path, monkeypatch, objective):
+    called, plain = [], block.checkpoint
+    monkeypatch.setattr(block, "checkpoint", lambda *args, **kwargs: called.append(1) or plain(*args, **kwargs))
+    snapshots = []
+    for recompute in (0, 1):
+        assert not called
+        (tmp_path / str(recompute)).mkdir()
+        run.main(arguments(store, tmp_path / str(recompute), objective, event_samples=8, recompute=recompute))
+        snapshots.append((tmp_path / f"{recompute}/out/snapshots/8.safetensors").read_bytes())
+    assert called
+    assert snapshots[0] == snapshots[1]
 
 
 def test_the_rival_objective_runs_and_keeps_one_network(store, tmp_path):

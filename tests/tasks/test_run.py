@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from labelled_events import DECODER, ENCODER, GEOMETRY, TRAINING, write_store
+from panda_lartpc.model import block
 from panda_lartpc.model.card import Card, TrainedWith, load_model, save_model
 from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.provenance import read_record
@@ -68,7 +69,7 @@ def arguments(stores, folder, initialisation="scratch", adaptation="full", perce
             "log-file": folder / "log",
             "source": "s" * 64,
         },
-        **{"processes": 1, "workers": 0, **stores, **more},
+        **{"processes": 1, "workers": 0, "recompute": 0, **stores, **more},
     }
     return [word for name, value in given.items() for word in (f"--{name}", str(value))]
 
@@ -129,6 +130,15 @@ def test_a_run_that_was_killed_ends_with_the_same_files(finished, stores, tmp_pa
         "record.json",
     ):
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_blocks_are_recomputed_where_that_is_asked_for_with_the_same_weights(finished, stores, tmp_path, monkeypatch):
+    called, plain = [], block.checkpoint
+    monkeypatch.setattr(block, "checkpoint", lambda *args, **kwargs: called.append(1) or plain(*args, **kwargs))
+    run.main(arguments(stores, tmp_path, recompute=1))
+    assert called
+    name = "out/model.safetensors"
+    assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
 
 
 @pytest.mark.parametrize(

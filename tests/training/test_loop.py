@@ -243,7 +243,7 @@ def test_a_loss_can_be_checked_before_the_step():
 )
 def test_out_of_memory_says_what_to_lower(error):
     batch = TinyBatch(BatchPlan(0, (7, 9)), torch.zeros(20, 4))
-    said = r"2 events with 20 points do not fit .*rows 7, 9 .*lower batch_points or batch_events"
+    said = r"2 events with 20 points do not fit .*rows 7, 9 .*pretrain:recompute=1.*lower batch_points or batch_events"
     with pytest.raises(torch.OutOfMemoryError, match=said), explained_memory(batch):
         raise error
 

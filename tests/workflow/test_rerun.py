@@ -157,8 +157,9 @@ def test_a_shorter_sweep_trains_nothing(finished):
     assert finished.jobs("table1", config=(*SETTINGS, changed)) == {"table1": 1}
 
 
-def test_other_processes_and_workers_rerun_nothing(finished):
-    assert finished.jobs("--set-resources", "pretrain:processes=2", "finetune:workers=3") == {}
+def test_other_processes_and_workers_and_less_memory_rerun_nothing(finished):
+    changed = ("pretrain:processes=2", "pretrain:recompute=1", "finetune:workers=3", "finetune:recompute=1")
+    assert finished.jobs("--set-resources", *changed) == {}
 
 
 def test_another_study_has_results_of_its_own(finished):

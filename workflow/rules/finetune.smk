@@ -24,6 +24,7 @@ rule finetune:
         nodes=1,
         cpus_per_task=1,
         workers=0,
+        recompute=0,
     params:
         settings=lambda wildcards: as_json(finetune_settings(wildcards.task, wildcards.init, wildcards.adaptation)),
         adaptation=lambda wildcards: split_budget(wildcards.adaptation)[0],
@@ -38,6 +39,7 @@ rule finetune:
         " --val {input.val} --test {input.test} {params.weights} --state {params.state} --outputs {params.outputs}"
         " --record {params.outputs}/metrics.json --study {wildcards.study} --database results/mlflow.db"
         " --source {params.source} --log-file {log} --processes {resources.processes} --workers {resources.workers}"
+        " --recompute {resources.recompute}"
 
 
 # The same with momentum, direction and vertex, and a table of the instances that were found.

@@ -23,6 +23,7 @@ rule pretrain:
         nodes=1,
         cpus_per_task=1,
         workers=0,
+        recompute=0,
     params:
         settings=lambda wildcards: as_json(pretrain_settings(wildcards.objective)),
         state="results/{study}/state/pretrain/{objective}/pt-{K}/seed-{s}",
@@ -33,7 +34,7 @@ rule pretrain:
         " --seed {wildcards.s} --settings {params.settings:q} --points {input.points} --state {params.state}"
         " --outputs $(dirname {output.metrics}) --record {output.record} --study {wildcards.study}"
         " --database results/mlflow.db --source {params.source} --log-file {log}"
-        " --processes {resources.processes} --workers {resources.workers}"
+        " --processes {resources.processes} --workers {resources.workers} --recompute {resources.recompute}"
 
 
 # Linear heads on the frozen features of every snapshot of a run: scores, and counts of each test event for the findings.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from panda_lartpc.geometry.pyramid import Level
 from panda_lartpc.model.attention import Attend, SerialisedAttention
@@ -14,6 +15,8 @@ from panda_lartpc.settings.model import StageSettings
 
 class Block(nn.Module):
     """One block of a stage; names of its parameters are the published ones."""
+
+    recomputed = False  # see `recompute_blocks`
 
     def __init__(self, channels: int, settings: StageSettings, drop_path: float):
         super().__init__()
@@ -39,12 +42,37 @@ class Block(nn.Module):
     ) -> Tensor:
         """Features (N, C) of a level's points to (N, C), attending along order number `order`."""
         rate = self.drop_path if self.training else 0.0
+        factors = [drop_factors(len(values), rate, generator, values.device) for _ in range(2)]  # drawn once
+        given = (values, level, order, convolve, attend, factors)
+        if self.recomputed and torch.is_grad_enabled():
+            return checkpoint(self._branches, *given, use_reentrant=False, preserve_rng_state=False)
+        return self._branches(*given)
+
+    def _branches(
+        self,
+        values: Tensor,
+        level: Level,
+        order: int,
+        convolve: Convolve,
+        attend: Attend,
+        factors: Sequence[Tensor | None],
+    ) -> Tensor:
         conv, linear, norm = self.cpe
         values = values + norm(linear(conv(values, convolve)))
         branch = self.ls1(self.attn(self.norm1(values), level.patches, order, attend))
-        values = values + drop_points(branch, rate, generator)
+        values = values + scaled(branch, factors[0])
         branch = self.ls2(self.mlp(self.norm2(values)))
-        return values + drop_points(branch, rate, generator)
+        return values + scaled(branch, factors[1])
+
+
+def recompute_blocks(network: nn.Module) -> None:
+    """Let each block of a network keep its input alone and compute the rest again on the way back.
+
+    The same numbers from less memory, for one more pass forward (activation checkpointing, arXiv:1604.06174).
+    """
+    for module in network.modules():
+        if isinstance(module, Block):
+            module.recomputed = True
 
 
 class MLP(nn.Module):
@@ -82,18 +110,25 @@ def drop_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:
     return [rates[sum(depths[:s]) : sum(depths[: s + 1])] for s in range(len(depths))]
 
 
-def drop_points(branch: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
+def drop_factors(
+    n_points: int, rate: float, generator: torch.Generator | None, device: torch.device
+) -> Tensor | None:
     """Stochastic depth: drop a branch for points drawn one by one, and scale it up for the others (published code).
 
-    branch     (N, C)
     rate       probability to drop
-    generator  on the device of `branch`
+    generator  on the device
+    returns    (N, 1) factors on the branch; None at rate 0
 
     Raises ValueError if something is to be drawn without a generator.
     """
     if rate == 0:
-        return branch
+        return None
     if generator is None:
         raise ValueError(f"stochastic depth of {rate:.3g} needs a generator; pass one, or call eval() on the network")
-    keep = torch.rand(len(branch), 1, generator=generator, device=branch.device) >= rate
-    return branch * (keep / (1 - rate)).to(branch.dtype)
+    keep = torch.rand(n_points, 1, generator=generator, device=device) >= rate
+    return keep / (1 - rate)
+
+
+def scaled(branch: Tensor, factors: Tensor | None) -> Tensor:
+    """A branch (N, C) times the factors of its points, in its own precision."""
+    return branch if factors is None else branch * factors.to(branch.dtype)

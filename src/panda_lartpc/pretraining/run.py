@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from panda_lartpc.data.sampler import EventSampler, labelled_events
 from panda_lartpc.data.store import PointStore
+from panda_lartpc.model.block import recompute_blocks
 from panda_lartpc.model.card import Card, TrainedWith, save_model
 from panda_lartpc.pretraining.collapse import CollapseWatch, verdict
 from panda_lartpc.pretraining.distillation import Distillation
@@ -58,6 +59,7 @@ class Job:
     database   of MLflow
     source     source digest of this module
     workers    processes that read events and make views; 0: the training process does
+    recompute  1: keep less of each block in memory, and compute the rest again; 0: not
     """
 
     objective: Objective
@@ -72,6 +74,7 @@ class Job:
     database: Path
     source: str
     workers: int
+    recompute: int
 
     @property
     def identity(self) -> dict[str, object]:
@@ -134,11 +137,17 @@ def pretrain(job: Job, world: World) -> None:
 
 
 def _trainee(job: Job, world: World) -> Distillation | MaskedAutoencoder:
+    given = (job.settings.encoder, job.settings.pretrain, world, job.seed)
     match job.objective:
         case "distillation":
-            return Distillation(job.settings.encoder, job.settings.pretrain, world, job.seed)
+            trainee = Distillation(*given)
+            network = trainee.student
         case "mae":
-            return MaskedAutoencoder(job.settings.encoder, job.settings.pretrain, world, job.seed)
+            trainee = MaskedAutoencoder(*given)
+            network = trainee.network
+    if job.recompute:
+        recompute_blocks(network)
+    return trainee
 
 
 def _batches(job: Job, store: PointStore, world: World, first: int) -> DataLoader:
@@ -202,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         ("log-file", Path, "log file"),  # torchrun cannot tell `--log` from options of its own
         ("processes", int, "processes that share each batch, one for each device"),
         ("workers", int, "processes that read events and make views; 0: none besides the training process"),
+        ("recompute", int, "1: keep the input of each block alone and compute the rest again; 0: keep all"),
     ):
         parser.add_argument(f"--{name}", type=kind, required=True, help=meaning)
     return parser

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from panda_lartpc.data.sampler import EventSampler, labelled_events
 from panda_lartpc.data.store import PointStore
+from panda_lartpc.model.block import recompute_blocks
 from panda_lartpc.model.card import Card, TrainedWith, save_model
 from panda_lartpc.provenance import atomic_path, input_digest, save_record, text_digest
 from panda_lartpc.settings.section import read_section
@@ -53,6 +54,7 @@ class Job:
     database          of MLflow
     source            source digest of this module
     workers           processes that read events; 0: the training process does
+    recompute         1: keep less of each block in memory, and compute the rest again; 0: not
     """
 
     task: TaskName
@@ -72,6 +74,7 @@ class Job:
     database: Path
     source: str
     workers: int
+    recompute: int
 
     @property
     def inputs(self) -> list[Path]:
@@ -154,6 +157,8 @@ def start(job: Job, task: Task, world: World) -> AdaptedNetwork:
     network = task.network(job.seed)
     if job.weights is not None:
         load_encoder(network, job.weights, job.settings.geometry)
+    if job.recompute:
+        recompute_blocks(network)
     return task.training(network, world, job.seed)
 
 
@@ -256,6 +261,7 @@ def _parser() -> argparse.ArgumentParser:
         ("log-file", Path, "log file"),  # torchrun cannot tell `--log` from options of its own
         ("processes", int, "processes that share each batch, one for each device"),
         ("workers", int, "processes that read events; 0: none besides the training process"),
+        ("recompute", int, "1: keep the input of each block alone and compute the rest again; 0: keep all"),
     ):
         parser.add_argument(f"--{name}", type=kind, required=True, help=meaning)
     return parser

@@ -260,7 +260,8 @@ def explained_memory(batch: Batch) -> Iterator[None]:
         points = f" with {batch.n_points} points" if hasattr(batch, "n_points") else ""
         raise torch.OutOfMemoryError(
             f"{len(batch.plan.events)} events{points} do not fit into memory (rows "
-            f"{', '.join(map(str, batch.plan.events))} of the store); lower batch_points or batch_events, or use more "
+            f"{', '.join(map(str, batch.plan.events))} of the store); let blocks be recomputed "
+            f"(--set-resources pretrain:recompute=1, or finetune), lower batch_points or batch_events, or use more "
             f"devices. {str(error).splitlines()[0]}"
         ) from error
 
