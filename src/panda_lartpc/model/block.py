@@ -110,9 +110,7 @@ def drop_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:
     return [rates[sum(depths[:s]) : sum(depths[: s + 1])] for s in range(len(depths))]
 
 
-def drop_factors(
-    n_points: int, rate: float, generator: torch.Generator | None, device: torch.device
-) -> Tensor | None:
+def drop_factors(n_points: int, rate: float, generator: torch.Generator | None, device: torch.device) -> Tensor | None:
     """Stochastic depth: drop a branch for points drawn one by one, and scale it up for the others (published code).
 
     rate       probability to drop
