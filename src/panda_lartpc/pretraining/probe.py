@@ -84,8 +84,8 @@ class LevelFeatures:
 
     def up_cast(self, points: Tensor) -> Tensor:
         """Features of some points, (n, C) with C the sum over levels, as `model.encoder.up_cast` gives them."""
-        rows = self.rows[points]
-        return torch.cat([level[rows[:, s]] for s, level in enumerate(self.levels)], dim=1)
+        rows = self.rows.index_select(0, points)
+        return torch.cat([level.index_select(0, rows[:, s]) for s, level in enumerate(self.levels)], dim=1)
 
     def __len__(self) -> int:
         return len(self.motif)
@@ -199,14 +199,15 @@ def fit_heads(points: LevelFeatures, settings: ProbeSettings, seed: int) -> tupl
     biases = [torch.zeros(n_classes, device=device, requires_grad=True) for _ in weights]
     pairs = zip(weights, biases, settings.learning_rates, strict=True)
     optimiser = AdamW(
-        [{"params": [w, b], "lr": rate} for w, b, rate in pairs], weight_decay=settings.weight_decay, foreach=True
+        [{"params": [w, b], "lr": rate} for w, b, rate in pairs], weight_decay=settings.weight_decay, fused=True
     )
     for _ in range(settings.epochs):
         for batch in torch.randperm(len(points), generator=generator).to(device).split(settings.batch_points):
-            logits = standardised.up_cast(batch) @ torch.cat(weights, dim=1) + torch.cat(biases)  # (n, R * 5)
-            truth = points.motif[batch].repeat_interleave(n_heads)
-            loss = cross_entropy(logits.view(-1, n_classes), truth, class_weights, reduction="sum")  # of all heads
-            loss = loss / len(batch)
+            together = torch.stack(weights, dim=2).flatten(1), torch.stack(biases, dim=1).flatten()
+            logits = standardised.up_cast(batch) @ together[0] + together[1]  # (n, 5 * R): a head's scores lie R apart
+            truth = points.motif[batch][:, None].expand(-1, n_heads)
+            loss = cross_entropy(logits.view(-1, n_classes, n_heads), truth, class_weights, reduction="sum")
+            loss = loss / len(batch)  # of all heads
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
