@@ -78,7 +78,7 @@ def _compare(
         plan = BatchPlan(0, tuple(range(n)))
         if recompute:
             recompute_blocks(trainee.student)
-            name += ", blocks recomputed"
+            name += ", recomputed"
 
         def step() -> None:
             trainee.step(views[plan], progress=0.5)
