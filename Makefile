@@ -46,7 +46,7 @@ $(VENV)/.stamp-test: requirements-test.lock $(VENV)/.stamp
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(call install,requirements-test.lock); fi
 	@touch $@
 
-demo: setup ## run the study of config.yaml: events, stores, report (a quarter of an hour on two cores)
+demo: setup ## run the study of config.yaml: events, stores, report (about a quarter of an hour on two cores)
 	@snakemake --profile profiles/local all
 	@echo; echo "Done. Open in a browser:"; ls results/*/*.html | sed "s|^|  file://$$PWD/|"
 	@echo "The runs in MLflow: make ui"
