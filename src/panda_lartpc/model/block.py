@@ -43,26 +43,18 @@ class Block(nn.Module):
         """Features (N, C) of a level's points to (N, C), attending along order number `order`."""
         rate = self.drop_path if self.training else 0.0
         factors = [drop_factors(len(values), rate, generator, values.device) for _ in range(2)]  # drawn once
-        given = (values, level, order, convolve, attend, factors)
-        if self.recomputed and torch.is_grad_enabled():
-            return checkpoint(self._branches, *given, use_reentrant=False, preserve_rng_state=False)
-        return self._branches(*given)
 
-    def _branches(
-        self,
-        values: Tensor,
-        level: Level,
-        order: int,
-        convolve: Convolve,
-        attend: Attend,
-        factors: Sequence[Tensor | None],
-    ) -> Tensor:
-        conv, linear, norm = self.cpe
-        values = values + norm(linear(conv(values, convolve)))
-        branch = self.ls1(self.attn(self.norm1(values), level.patches, order, attend))
-        values = values + scaled(branch, factors[0])
-        branch = self.ls2(self.mlp(self.norm2(values)))
-        return values + scaled(branch, factors[1])
+        def branches(values: Tensor) -> Tensor:
+            conv, linear, norm = self.cpe
+            values = values + norm(linear(conv(values, convolve)))
+            branch = self.ls1(self.attn(self.norm1(values), level.patches, order, attend))
+            values = values + scaled(branch, factors[0])
+            branch = self.ls2(self.mlp(self.norm2(values)))
+            return values + scaled(branch, factors[1])
+
+        if self.recomputed and torch.is_grad_enabled():
+            return checkpoint(branches, values, use_reentrant=False, preserve_rng_state=False)
+        return branches(values)
 
 
 def recompute_blocks(network: nn.Module) -> None:
