@@ -55,7 +55,7 @@ def _published_event(n_points: int) -> Events:
 def _beside_published(n_points: int, published_s: float, settings: EncoderSettings) -> list[Row]:
     """Both precisions with all cores, nine passes as of the published code; the quickest of each is compared."""
     threads, event = torch.get_num_threads(), _published_event(n_points)
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     try:
         torch.set_num_threads(cores)
         times = interleaved({f"forward, {name}, {cores} cores": _Pass(event, settings, name) for name in PRECISIONS}, 9)

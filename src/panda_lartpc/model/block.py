@@ -42,7 +42,8 @@ class Block(nn.Module):
     ) -> Tensor:
         """Features (N, C) of a level's points to (N, C), attending along order number `order`."""
         rate = self.drop_path if self.training else 0.0
-        factors = [drop_factors(len(values), rate, generator, values.device) for _ in range(2)]  # drawn once
+        # Drawn here and not with their branches, which may be computed twice.
+        factors = [drop_factors(len(values), rate, generator, values.device) for _ in range(2)]
 
         def branches(values: Tensor) -> Tensor:
             conv, linear, norm = self.cpe
@@ -105,8 +106,9 @@ def drop_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:
 def drop_factors(n_points: int, rate: float, generator: torch.Generator | None, device: torch.device) -> Tensor | None:
     """Stochastic depth: drop a branch for points drawn one by one, and scale it up for the others (published code).
 
+    n_points   N
     rate       probability to drop
-    generator  on the device
+    generator  on `device`
     returns    (N, 1) factors on the branch; None at rate 0
 
     Raises ValueError if something is to be drawn without a generator.

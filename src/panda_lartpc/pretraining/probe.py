@@ -203,8 +203,9 @@ def fit_heads(points: LevelFeatures, settings: ProbeSettings, seed: int) -> tupl
     )
     for _ in range(settings.epochs):
         for batch in torch.randperm(len(points), generator=generator).to(device).split(settings.batch_points):
-            together = torch.stack(weights, dim=2).flatten(1), torch.stack(biases, dim=1).flatten()
-            logits = standardised.up_cast(batch) @ together[0] + together[1]  # (n, 5 * R): a head's scores lie R apart
+            # A head's scores lie R apart, so that the softmax runs along the heads: twice as fast on a CPU.
+            weight, bias = torch.stack(weights, dim=2).flatten(1), torch.stack(biases, dim=1).flatten()
+            logits = standardised.up_cast(batch) @ weight + bias  # (n, 5 * R)
             truth = points.motif[batch][:, None].expand(-1, n_heads)
             loss = cross_entropy(logits.view(-1, n_classes, n_heads), truth, class_weights, reduction="sum")
             loss = loss / len(batch)  # of all heads
