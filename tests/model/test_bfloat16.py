@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from panda_lartpc.geometry.pyramid import Pyramid
-from panda_lartpc.model.bfloat16 import Linear, in_bfloat16, padded, padded_size, rounded
+from panda_lartpc.model.bfloat16 import GELU, Linear, in_bfloat16, padded, padded_size, ready
 from panda_lartpc.model.block import MLP
 from panda_lartpc.model.encoder import Encoder
 from panda_lartpc.settings.model import EncoderSettings
@@ -48,30 +48,50 @@ def test_it_is_for_bfloat16_on_a_cpu_without_gradients_alone():
 
 @pytest.mark.parametrize("bias", [True, False])
 @torch.no_grad()
-def test_a_layer_equals_the_plain_one(bias):
+def test_a_layer_equals_the_plain_one(packs, bias):
     torch.manual_seed(1)
     layer, values = Linear(24, 40, bias=bias), torch.randn(77, 24)
     with lowered():
         plain = nn.functional.linear(values, layer.weight, layer.bias)
         torch.testing.assert_close(layer(values), plain, rtol=1e-2, atol=1e-2)
+    assert ready(layer.weight).is_mkldnn == packs
 
 
 @torch.no_grad()
-def test_rounded_weights_follow_the_weights():
+def test_an_mlp_equals_the_plain_one(packs):
+    torch.manual_seed(4)
+    mlp, values = MLP(24, 96), torch.randn(77, 24)
+    with lowered():
+        plain = nn.functional.gelu(nn.functional.linear(values, mlp.fc1.weight, mlp.fc1.bias))
+        plain = nn.functional.linear(plain, mlp.fc2.weight, mlp.fc2.bias)
+        torch.testing.assert_close(mlp(values), plain, rtol=1e-2, atol=1e-2)
+
+
+@torch.no_grad()
+def test_gelu_equals_the_plain_one():
+    values = torch.randn(77, 24).bfloat16()
+    with lowered():
+        assert torch.equal(GELU()(values), nn.functional.gelu(values))
+
+
+@torch.no_grad()
+def test_what_is_ready_follows_the_weights(packs):
     layer = Linear(4, 4)
-    assert rounded(layer.weight) is rounded(layer.weight)
+    assert ready(layer.weight) is ready(layer.weight)
     layer.weight.mul_(2)
-    assert torch.equal(rounded(layer.weight), layer.weight.bfloat16())
+    assert torch.equal(ready(layer.weight).to_dense(), layer.weight.bfloat16())
     layer.load_state_dict({"weight": torch.eye(4), "bias": torch.zeros(4)})
     with lowered():
         assert torch.equal(layer(torch.ones(3, 4)).float(), torch.ones(3, 4))
 
 
-def test_an_encoder_gives_what_it_gives_under_autocast_with_gradients():
+@pytest.mark.parametrize("layer_scale", [None, 0.5])
+def test_an_encoder_gives_what_it_gives_under_autocast_with_gradients(packs, layer_scale):
     torch.manual_seed(2)
     cell, offset = random_tracks([300, 40], 16, torch.Generator().manual_seed(6))
     pyramid = Pyramid.build(cell, offset, depth=4, strides=(2,), patch_size=32)
-    encoder = Encoder(EncoderSettings(channels=(32, 48), depths=(1, 2), head_dim=16, drop_path=0)).eval()
+    settings = EncoderSettings(channels=(32, 48), depths=(1, 2), head_dim=16, layer_scale=layer_scale, drop_path=0)
+    encoder = Encoder(settings).eval()
     features = torch.randn(340, 4)
     exact = encoder(features, pyramid)
     with lowered():
@@ -81,6 +101,7 @@ def test_an_encoder_gives_what_it_gives_under_autocast_with_gradients():
     for a, b, c in zip(exact, plain, fast, strict=True):
         plain_error, fast_error = ((x.float() - a).norm() / a.norm() for x in (b, c))
         assert fast_error < 1.5 * plain_error < 0.03
+        assert c.dtype == torch.bfloat16
 
 
 @torch.no_grad()

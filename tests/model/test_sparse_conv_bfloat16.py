@@ -1,5 +1,6 @@
 """The convolution in bfloat16 on a CPU equals the plain one."""
 
+import pytest
 import torch
 
 from panda_lartpc.geometry.pyramid import Pyramid
@@ -12,6 +13,7 @@ def lowered():
 
 
 @torch.no_grad()
+@pytest.mark.usefixtures("packs")
 def test_the_convolution_equals_the_plain_one():
     cell, offset = random_tracks([200, 1, 90], 16, torch.Generator().manual_seed(5))
     cell[20:40] = cell[:20]  # points that share a cell

@@ -8,7 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from panda_lartpc.geometry.pyramid import Level
 from panda_lartpc.model.attention import Attend, SerialisedAttention
-from panda_lartpc.model.bfloat16 import Linear, in_bfloat16, padded
+from panda_lartpc.model.bfloat16 import Linear, alike, in_bfloat16, padded
 from panda_lartpc.model.sparse_conv import Convolve, SubmanifoldConv
 from panda_lartpc.settings.model import StageSettings
 
@@ -79,9 +79,9 @@ class MLP(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Features (N, C) of points, or (B, Q, C) of queries, to the same."""
-        # GELU, too, is compiled for each shape.
-        rows = padded(values) if values.ndim == 2 and in_bfloat16(values.device) else values
-        return self.fc2(self.act(self.fc1(rows)))[: len(values)]
+        if values.ndim == 2 and in_bfloat16(values.device):
+            return self.fc2.of_rows(self.fc1.of_rows(padded(values), activate=True))[: len(values)]
+        return self.fc2(self.act(self.fc1(values)))
 
 
 class LayerScale(nn.Module):
@@ -93,7 +93,7 @@ class LayerScale(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Features (N, C) to (N, C)."""
-        return values if self.gamma is None else values * self.gamma
+        return values if self.gamma is None else values * alike(self.gamma, values)
 
 
 def drop_rates(highest: float, depths: Sequence[int]) -> list[list[float]]:

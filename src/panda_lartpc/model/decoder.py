@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend
-from panda_lartpc.model.bfloat16 import Linear
+from panda_lartpc.model.bfloat16 import GELU, Linear
 from panda_lartpc.model.block import drop_rates
 from panda_lartpc.model.encoder import Encoder, add_blocks, initialise, run_blocks
 from panda_lartpc.model.rows import spread
@@ -105,8 +105,8 @@ class GridUnpooling(nn.Module):
 
     def __init__(self, n_below: int, n_skip: int, n_out: int):
         super().__init__()
-        self.proj = nn.Sequential(Linear(n_below, n_out), nn.LayerNorm(n_out), nn.GELU())
-        self.proj_skip = nn.Sequential(Linear(n_skip, n_out), nn.LayerNorm(n_out), nn.GELU())
+        self.proj = nn.Sequential(Linear(n_below, n_out), nn.LayerNorm(n_out), GELU())
+        self.proj_skip = nn.Sequential(Linear(n_skip, n_out), nn.LayerNorm(n_out), GELU())
 
     def forward(self, below: Tensor, skip: Tensor, pool: Runs) -> Tensor:
         """(M, n_below) and (N, n_skip) to (N, n_out)."""

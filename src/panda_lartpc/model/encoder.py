@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from panda_lartpc.geometry.pyramid import Level, Pyramid
 from panda_lartpc.geometry.runs import Runs
 from panda_lartpc.model.attention import AttentionBackend, attention
-from panda_lartpc.model.bfloat16 import Linear
+from panda_lartpc.model.bfloat16 import GELU, Linear
 from panda_lartpc.model.block import Block, drop_rates
 from panda_lartpc.model.rows import run_max, spread
 from panda_lartpc.model.sparse_conv import ConvolutionBackend, convolution
@@ -84,7 +84,7 @@ class Embedding(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, mask_token: bool):
         super().__init__()
-        self.stem = nn.ModuleDict({"linear": nn.Linear(n_in, n_out), "norm": nn.LayerNorm(n_out), "act": nn.GELU()})
+        self.stem = nn.ModuleDict({"linear": Linear(n_in, n_out), "norm": nn.LayerNorm(n_out), "act": GELU()})
         self.mask_token = nn.Parameter(torch.zeros(1, n_out)) if mask_token else None
 
     def initialise(self) -> None:
@@ -156,7 +156,7 @@ class GridPooling(nn.Module):
         super().__init__()
         self.proj = Linear(n_in, n_out)
         self.norm = nn.Sequential(nn.LayerNorm(n_out))
-        self.act = nn.GELU()
+        self.act = GELU()
 
     def forward(self, values: Tensor, pool: Runs) -> Tensor:
         """(N, n_in) features of the finer points to (M, n_out) of the coarser."""

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from panda_lartpc.geometry.neighbours import CENTRE, N_OFFSETS, Neighbours
 from panda_lartpc.geometry.pyramid import Level
-from panda_lartpc.model.bfloat16 import in_bfloat16
+from panda_lartpc.model.bfloat16 import alike, in_bfloat16
 from panda_lartpc.model.rows import bag_sum, run_mean, spread
 from panda_lartpc.model.sparse_conv_bfloat16 import Bfloat16Convolution
 
@@ -32,7 +32,7 @@ class SubmanifoldConv(nn.Module):
 
     def forward(self, values: Tensor, convolve: Convolve) -> Tensor:
         """Features (N, n_in) of a level's points to (N, n_out); `convolve` is that level's `convolution`."""
-        return convolve(values, self.weight) + self.bias
+        return convolve(values, self.weight) + alike(self.bias, values)
 
 
 def convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from panda_lartpc.geometry.neighbours import CENTRE, Neighbours
-from panda_lartpc.model.bfloat16 import padded, padded_size, rounded
+from panda_lartpc.model.bfloat16 import padded, padded_size, product, ready
 from panda_lartpc.model.rows import bag_sum
 
 
@@ -28,13 +28,10 @@ class Bfloat16Convolution:
 
     def __call__(self, values: Tensor, weight: Tensor) -> Tensor:
         """(M, C_in) features and (C_out, 3, 3, 3, C_in) weight to (M, C_out) bfloat16."""
-        matrices = rounded(weight)
+        weights = ready(weight)
         with torch.autocast("cpu", enabled=False):
             rows = padded(values)
-            result = (rows @ matrices[CENTRE])[: len(values)]
-            product = rows.new_empty(len(self.source), len(weight))
-            parts = zip(self.source.split(self.count), product.split(self.count), matrices, strict=True)
-            for source, part, matrix in parts:
-                if len(source):
-                    torch.mm(rows.index_select(0, source), matrix, out=part)
-            return result.add_(bag_sum(product, self.bag, self.bag_start)) if len(product) else result
+            result = product(rows, weights[CENTRE])[: len(values)]
+            parts = zip(rows.index_select(0, self.source).split(self.count), weights, strict=True)
+            products = [product(part, matrix) for part, matrix in parts if len(part)]
+            return result.add_(bag_sum(torch.cat(products), self.bag, self.bag_start)) if products else result
