@@ -21,7 +21,7 @@ READ_ROWS = 128  # events that h5py reads at a time
 def measure(sources: Sources, tiny: bool) -> list[Row]:
     """Two file sizes; the ratio of the sum of both bare parts is what the target speaks of."""
     found = []
-    for n in (8,) if tiny else (256, 768):
+    for n in (8,) if tiny else (768, 3072):
         with TemporaryDirectory() as folder:
             found += _compare(sources, Path(folder), n, 1 if tiny else 3)
     return found

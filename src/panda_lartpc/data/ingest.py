@@ -198,13 +198,15 @@ def _write_events(checked: _CheckedEvents, tables: dict[str, _Table], writer: Co
     for rows, events in checked:
         names.extend(event.name for event in events)
         source_rows.extend(rows)
+        columns = {}
         for name in TABLE_COLUMNS:
             if getattr(events[0], name) is None:
                 continue
             together = np.concatenate([getattr(event, name) for event in events])
-            writer.append(tables.setdefault(name, _Table(name, together)).split(together))
+            columns |= tables.setdefault(name, _Table(name, together)).split(together)
             if name == OFFSETS[name] or name == "interaction_extra":
                 sizes[OFFSETS[name]].extend(len(getattr(event, name)) for event in events)
+        writer.append(columns)
     for kind, counts in sizes.items():
         writer.append({f"{kind}_offset": np.cumsum(counts, dtype=np.int64)})
     writer.append({"name": pack_names(names), "source_row": np.asarray(source_rows, dtype=np.int64)})
