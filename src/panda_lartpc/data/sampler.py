@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panda_lartpc.data.events import Event
-from panda_lartpc.data.store import PointStore
+from panda_lartpc.data.store import EventBlock, PointStore
 from panda_lartpc.settings.data import DataSettings
 
 # A compressed chunk holds some thirty events, and reading one event costs a whole chunk. Events are therefore shuffled
@@ -149,7 +149,7 @@ class EventDataset:
     def __init__(self, path: Path | str):
         self._path = Path(path)
         self._store: PointStore | None = None
-        self._blocks: OrderedDict[int, list[Event]] = OrderedDict()
+        self._blocks: OrderedDict[int, EventBlock] = OrderedDict()
 
     def __getstate__(self) -> dict:
         return {"_path": self._path, "_store": None, "_blocks": OrderedDict()}
@@ -163,7 +163,7 @@ class EventDataset:
         block = row // BLOCK_EVENTS
         if block not in self._blocks:
             first = block * BLOCK_EVENTS
-            self._blocks[block] = self._store.events(first, min(first + BLOCK_EVENTS, len(self._store)))
+            self._blocks[block] = self._store.block(first, min(first + BLOCK_EVENTS, len(self._store)))
             if len(self._blocks) > WINDOW_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(block)

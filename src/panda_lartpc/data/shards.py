@@ -34,7 +34,7 @@ class ShardReader:
         self.shape, self._dtype = described.shape, described.dtype
         self._chunk_rows, self._shard_rows = described.chunks[0], described.shards[0]
         self._array = array
-        self._index: dict[int, list[tuple[int, int]]] = {}
+        self._index: dict[int, NDArray[np.uint64]] = {}
 
     def read(self, start: int = 0, stop: int | None = None) -> NDArray:
         """Rows `start` to `stop`. Raises OSError, or ValueError or RuntimeError if a checksum does not match."""
@@ -53,10 +53,10 @@ class ShardReader:
             n_bytes = 16 * (self._shard_rows // self._chunk_rows) + CRC_BYTES
             file.seek(-n_bytes, os.SEEK_END)
             index = _checked(file.read(n_bytes), "the index of the chunks")
-            self._index[shard] = np.frombuffer(index, "<u8").reshape(-1, 2).tolist()
+            self._index[shard] = np.frombuffer(index, "<u8").reshape(-1, 2)
         size, stop = self._chunk_rows, start + len(rows)
         for number in range(start // size, -(-stop // size)):
-            offset, length = self._index[shard][number]
+            offset, length = map(int, self._index[shard][number])
             file.seek(offset)
             chunk = _checked(file.read(length), f"chunk {number}")
             begin, end = max(start, number * size), min(stop, (number + 1) * size)

@@ -1,6 +1,7 @@
 """The point store: a split's events above threshold, with labels and truth, as training and evaluation read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ LABELS = {
     "particle": (np.int16, np.int32),
     "interaction": (np.int16, np.int32),
 }
+POINT_COLUMNS = ("position", "energy", *LABELS)
+PARTICLE_COLUMNS = ("particle_label", "particle_truth")
 
 
 class PointWriter:
@@ -95,29 +98,53 @@ class PointStore:
 
     def events(self, first: int, last: int) -> list[Event]:
         """Events `first` to `last`, read at once: far cheaper than one by one."""
-        point = (int(self.offset[first]), int(self.offset[last]))
-        truth = (int(self._particle_offset[first]), int(self._particle_offset[last]))
-        position = self._columns.read("position", *point).astype(np.float32)
-        energy = self._columns.read("energy", *point)
-        labels = {
-            name: self._columns.read(name, *point).astype(given, copy=False) for name, (_, given) in LABELS.items()
-        }
-        particles = _particles(*(self._columns.read(name, *truth) for name in ("particle_label", "particle_truth")))
-        names = unpack_names(self._columns.read("name", first, last))
-        events = []
-        for i in range(first, last):
-            rows = slice(self.offset[i] - point[0], self.offset[i + 1] - point[0])
-            table = slice(self._particle_offset[i] - truth[0], self._particle_offset[i + 1] - truth[0])
-            events.append(
-                Event(
-                    name=names[i - first],
-                    position_vox=position[rows],
-                    energy_mev=energy[rows],
-                    **{name: values[rows] for name, values in labels.items()},
-                    particles=Particles(**{name: values[table] for name, values in particles.items()}),
-                )
-            )
-        return events
+        return list(self.block(first, last))
+
+    def block(self, first: int, last: int) -> "EventBlock":
+        """Events `first` to `last`, read at once but not yet made."""
+        point, particle = self.offset[first : last + 1], self._particle_offset[first : last + 1]
+        return EventBlock(
+            names=unpack_names(self._columns.read("name", first, last)),
+            offset=(point - point[0]).tolist(),
+            points={name: self._columns.read(name, int(point[0]), int(point[-1])) for name in POINT_COLUMNS},
+            particle_offset=(particle - particle[0]).tolist(),
+            particles=_particles(
+                *(self._columns.read(name, int(particle[0]), int(particle[-1])) for name in PARTICLE_COLUMNS)
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class EventBlock(Sequence[Event]):
+    """Neighbouring events of a store. Their points keep its types, which are smaller than an Event's.
+
+    names            of the events
+    offset           first point of each event, and the number of points
+    points           columns of points by name, as stored
+    particle_offset  first particle of each event, and the number of particles
+    particles        columns of Particles by name
+    """
+
+    names: list[str]
+    offset: list[int]
+    points: Mapping[str, NDArray]
+    particle_offset: list[int]
+    particles: Mapping[str, NDArray]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: int) -> Event:
+        """Event number `i` of the block. Raises IndexError after the last."""
+        rows = slice(self.offset[i], self.offset[i + 1])
+        table = slice(self.particle_offset[i], self.particle_offset[i + 1])
+        return Event(
+            name=self.names[i],
+            position_vox=self.points["position"][rows].astype(np.float32),
+            energy_mev=self.points["energy"][rows],
+            **{name: self.points[name][rows].astype(given, copy=False) for name, (_, given) in LABELS.items()},
+            particles=Particles(**{name: values[table] for name, values in self.particles.items()}),
+        )
 
 
 def _labels(table: Particles) -> NDArray[np.int16]:
