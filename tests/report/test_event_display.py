@@ -93,7 +93,9 @@ def test_page_holds_each_column_of_each_event_once_and_whole(tmp_path):
         for name, dtype, expected in columns:
             np.testing.assert_array_equal(np.frombuffer(base64.b64decode(got[name]), dtype), expected)
         assert got["momentum"] == [pytest.approx(0.905), None]
-    assert (held["pitch_cm"], held["box_cm"]) == (0.3, 230.4)
+    position = np.concatenate([event.position_vox for event in events])
+    assert held["pitch_cm"] == 0.3
+    assert held["box_vox"] == [position.min(axis=0).tolist(), (position.max(axis=0) + 1).tolist()]
 
 
 def test_same_events_give_the_same_bytes(tmp_path):
@@ -154,12 +156,14 @@ def test_browser_draws_points_at_voxel_centres_and_asks_no_host(tmp_path):
 def test_browser_changes_what_is_shown_when_a_button_is_pressed(tmp_path):
     write_event_page([make_event("file_0"), make_event("file_1", seed=1)], tmp_path / "page.html", "Events")
     then = "document.title = document.querySelectorAll('.cbfills').length + ' '"
-    then += (
-        "+ document.querySelectorAll('.legendtext').length; document.querySelector('button[value=particle]').click()"
-    )
-    address = "#event=file_1&view=detector"
+    then += "+ document.querySelectorAll('.legendtext').length + ' ' + limits(current()).flat().map(Math.round);"
+    then += "document.querySelector('button[value=particle]').click()"
+    address = "#event=file_1&view=all"
     document, picture, _ = open_in_browser(tmp_path / "page.html", tmp_path, then, address)
-    assert "<title>1 0</title>" in document  # before, coloured by energy: one colour bar, no legend
+    position = np.concatenate([make_event().position_vox, make_event("file_1", seed=1).position_vox])
+    edges = 0.3 * np.stack([position.min(axis=0), position.max(axis=0) + 1], axis=1)
+    box = ",".join(f"{edge:.0f}" for edge in edges.ravel())
+    assert f"<title>1 0 {box}</title>" in document  # before, coloured by energy: one colour bar, no legend
     n_none, n_muon, n_electron = np.bincount(make_event("file_1", seed=1).particle + 1)
     assert legend(document) == [f"0 muon 0.905 GeV/c ({n_muon})", f"1 electron ({n_electron})", f"none ({n_none})"]
     assert "cbfills" not in re.search('<div id="scene".*?<script', document, re.DOTALL).group()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panda_lartpc.data.events import Event
-from panda_lartpc.detector import N_VOXELS, VOXEL_PITCH_MM
+from panda_lartpc.detector import VOXEL_PITCH_MM
 from panda_lartpc.provenance import atomic_path
 from panda_lartpc.report.event_page import event_page
 from panda_lartpc.report.style import ENERGY_SCALE, GREY, MOTIF_COLOURS, SPECIES_COLOURS, instance_colour
@@ -28,7 +28,7 @@ def write_event_page(
     """Write one self-contained page that shows events point by point (ours).
 
     Points stand at the centres of their voxels, in cm, coloured by energy, motif, species, particle or interaction.
-    `page.html#event=NAME&colour=motif&view=detector` opens it in that state. The same events give the same bytes.
+    `page.html#event=NAME&colour=motif&view=all` opens it in that state. The same events give the same bytes.
 
     events   shown in this order, chosen from a list
     path     the page; written under a temporary name first
@@ -60,10 +60,11 @@ def _contents(events: Sequence[Event]) -> dict:
     """What the page's script draws; columns as base64 of little-endian arrays, once an event."""
     energy = np.concatenate([event.energy_mev for event in events])
     low, high = np.quantile(energy, [0.01, 0.99])
+    position = np.concatenate([event.position_vox for event in events])
     n_instances = max(int(max(event.particle.max(), event.interaction.max())) for event in events) + 1
     return {
         "pitch_cm": VOXEL_PITCH_MM / 10,
-        "box_cm": N_VOXELS * VOXEL_PITCH_MM / 10,
+        "box_vox": [position.min(axis=0).tolist(), (position.max(axis=0) + 1).tolist()],  # edges of all voxels
         "energy_range": [float(low), float(max(high, 1.01 * low))],  # one colour bar for all events of the page
         "energy_scale": [[i / (len(ENERGY_SCALE) - 1), colour] for i, colour in enumerate(ENERGY_SCALE)],
         "motif": [{"name": name, "colour": colour} for name, colour in MOTIF_COLOURS.items()],

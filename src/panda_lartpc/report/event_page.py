@@ -7,8 +7,8 @@ from panda_lartpc.report.page import interactive_page
 
 _SCRIPT = """
 "use strict";
-// state lives in the address: page.html#event=NAME&colour=motif&view=detector shows what the sender saw
-const VIEWS = {event: "this event", detector: "whole detector"};
+// state lives in the address: page.html#event=NAME&colour=motif&view=all shows what the sender saw
+const VIEWS = {event: "this event", all: "box of all events"};
 const page = JSON.parse(document.getElementById("events").textContent);
 const state = {event: page.events[0].name, colour: page.colour, view: "event"};
 const number = (count) => count.toLocaleString("en-US");
@@ -87,7 +87,7 @@ function byCategory(event) {
 function limits(event) {  // per axis, in cm
   const extent = (values) => [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   if (state.view === "event") return event.cm.map(extent).map(([low, high]) => [low - 3, high + 3]);
-  return event.cm.map(extent).map(([low, high]) => [Math.min(0, low), Math.max(page.box_cm, high)]);
+  return [0, 1, 2].map((axis) => page.box_vox.map((edge) => edge[axis] * page.pitch_cm));
 }
 
 function frame([x, y, z]) {  // the twelve edges of a box, as one line that is lifted after each
