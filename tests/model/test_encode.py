@@ -40,6 +40,14 @@ def test_points_in_any_order_receive_their_own_features(encoder, event, cell):
     assert float(features.std(dim=0).min()) > 1e-3  # points differ, so the comparison means something
 
 
+def test_in_bfloat16_features_differ_by_its_rounding(encoder, event):
+    exact = encode(encoder, GEOMETRY, *event)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = encode(encoder, GEOMETRY, *event)
+    assert low.dtype == torch.float32
+    assert 0 < float((low - exact).norm() / exact.norm()) < 0.03
+
+
 def test_points_that_share_a_cell_receive_their_own_features_in_any_order(encoder, event):
     position, energy = event
     position = np.concatenate([position, position + 0.2])  # in pairs, so that patches of 33 end between two of a cell
