@@ -167,7 +167,7 @@ class EventDataset:
             if len(self._blocks) > WINDOW_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(block)
-        return self._blocks[block][row % BLOCK_EVENTS]
+        return self._blocks[block].event(row % BLOCK_EVENTS)
 
 
 def labelled_events(n_events: int, percent: float, settings: DataSettings, seed: int) -> NDArray[np.int64]:

@@ -98,7 +98,8 @@ class PointStore:
 
     def events(self, first: int, last: int) -> list[Event]:
         """Events `first` to `last`, read at once: far cheaper than one by one."""
-        return list(self.block(first, last))
+        block = self.block(first, last)
+        return [block.event(i) for i in range(last - first)]
 
     def block(self, first: int, last: int) -> "EventBlock":
         """Events `first` to `last`, read at once but not yet made."""
@@ -115,7 +116,7 @@ class PointStore:
 
 
 @dataclass(frozen=True, eq=False)
-class EventBlock(Sequence[Event]):
+class EventBlock:
     """Neighbouring events of a store. Their points keep its types, which are smaller than an Event's.
 
     names            of the events
@@ -131,11 +132,8 @@ class EventBlock(Sequence[Event]):
     particle_offset: list[int]
     particles: Mapping[str, NDArray]
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, i: int) -> Event:
-        """Event number `i` of the block. Raises IndexError after the last."""
+    def event(self, i: int) -> Event:
+        """Event number `i` of the block, from 0."""
         rows = slice(self.offset[i], self.offset[i + 1])
         table = slice(self.particle_offset[i], self.particle_offset[i + 1])
         return Event(

@@ -68,7 +68,7 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None = None, *, activat
 
 def alike(parameter: Tensor, values: Tensor) -> Tensor:
     """A vector of factors or biases for `values`, so that points in bfloat16 stay so."""
-    return ready(parameter) if in_bfloat16(values.device) else parameter
+    return ready(parameter) if values.dtype == torch.bfloat16 and in_bfloat16(values.device) else parameter
 
 
 def padded_size(n_rows: int) -> int:

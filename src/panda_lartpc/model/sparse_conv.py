@@ -32,7 +32,8 @@ class SubmanifoldConv(nn.Module):
 
     def forward(self, values: Tensor, convolve: Convolve) -> Tensor:
         """Features (N, n_in) of a level's points to (N, n_out); `convolve` is that level's `convolution`."""
-        return convolve(values, self.weight) + alike(self.bias, values)
+        result = convolve(values, self.weight)
+        return result + alike(self.bias, result)
 
 
 def convolution(backend: ConvolutionBackend | None, level: Level) -> Convolve:
