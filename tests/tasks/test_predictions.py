@@ -54,7 +54,7 @@ def test_instances_are_those_of_the_model_at_each_place(table, store, models):
             own, event = table[table["event"] == row], PointStore(store).event(row)
             assert own[kind].tolist() == [at[tuple(p)] for p in event.position_vox.tolist()]
             inside = own[own[kind] >= 0]
-            assert np.allclose(inside[f"{kind}_score"], found.score[inside[kind].to_numpy()], atol=1e-4)
+            assert np.allclose(inside[f"{kind}_score"], found.score[inside[kind].to_numpy(copy=True)], atol=1e-4)
             assert own.loc[own[kind] < 0, f"{kind}_score"].isna().all()
             if kind == "particle":
                 assert inside["species"].tolist() == found.classes[inside[kind].to_numpy()].tolist()
