@@ -54,10 +54,11 @@ def test_instances_are_those_of_the_model_at_each_place(table, store, models):
             own, event = table[table["event"] == row], PointStore(store).event(row)
             assert own[kind].tolist() == [at[tuple(p)] for p in event.position_vox.tolist()]
             inside = own[own[kind] >= 0]
-            assert np.allclose(inside[f"{kind}_score"], found.score[inside[kind].to_numpy(copy=True)], atol=1e-4)
+            instance = inside[kind].to_numpy(copy=True)  # torch wants to be able to write to it
+            assert np.allclose(inside[f"{kind}_score"], found.score[instance], atol=1e-4)
             assert own.loc[own[kind] < 0, f"{kind}_score"].isna().all()
             if kind == "particle":
-                assert inside["species"].tolist() == found.classes[inside[kind].to_numpy()].tolist()
+                assert inside["species"].tolist() == found.classes[instance].tolist()
                 assert (own.loc[own[kind] < 0, "species"] == -1).all()
     assert table["particle"].max() >= 0
     assert table["motif"].between(0, 4).all()
