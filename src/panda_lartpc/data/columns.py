@@ -25,7 +25,7 @@ from panda_lartpc.data.shards import Codec, ShardReader, ShardWriter
 CHUNK_ROWS = 2**14
 SHARD_ROWS = 2**24  # 16.8 million: 120,000 events of 4,300 points fill 31 shards a column
 VERIFIED_ROWS = 2**20  # read back at a time
-APPENDS_WAITING = 2  # that may wait for the codec: blocks of events, what a writer keeps in memory
+APPENDS_WAITING = 2  # that may wait for the codec: what a writer keeps in memory
 FORMAT = "panda_lartpc columns 1"
 SMALL: Codec = ("zstd", 3)
 FAST: Codec = ("lz4", 5)  # read twice as fast, a few per cent larger

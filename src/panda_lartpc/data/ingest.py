@@ -206,7 +206,7 @@ def _write_events(checked: _CheckedEvents, tables: dict[str, _Table], writer: Co
             columns |= tables.setdefault(name, _Table(name, together)).split(together)
             if name == OFFSETS[name] or name == "interaction_extra":
                 sizes[OFFSETS[name]].extend(len(getattr(event, name)) for event in events)
-        writer.append(columns)
+        writer.append(columns)  # all at once: were each table to wait by itself, reading would stop for the largest
     for kind, counts in sizes.items():
         writer.append({f"{kind}_offset": np.cumsum(counts, dtype=np.int64)})
     writer.append({"name": pack_names(names), "source_row": np.asarray(source_rows, dtype=np.int64)})

@@ -121,7 +121,7 @@ class EventBlock:
 
     names            of the events
     offset           first point of each event, and the number of points
-    points           columns of points by name, as stored
+    points           columns of points by name, as stored: position (N, 3) in voxels, energy (N,) in MeV, LABELS (N,)
     particle_offset  first particle of each event, and the number of particles
     particles        columns of Particles by name
     """
